@@ -1,0 +1,1 @@
+//! A small DAG engine with switchable schedulers.
