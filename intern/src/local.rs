@@ -1,36 +1,92 @@
 //! An interner for one thread, on lasso's `Rodeo` with a fast hasher.
 
-use lasso::{Key, Rodeo, Spur};
+use std::num::NonZero;
+
+use lasso::{Capacity, Key, LassoError, Rodeo, Spur};
 use rustc_hash::FxBuildHasher;
 
-use crate::{Interner, Symbol};
+use crate::{Interner, Symbol, unknown};
 
 /// An interner for one thread, on lasso's `Rodeo` with the Fx hash.
 pub struct Local(Rodeo<Spur, FxBuildHasher>);
 
+impl Local {
+    /// An empty interner.
+    pub fn new() -> Self {
+        Self(Rodeo::with_hasher(FxBuildHasher))
+    }
+
+    /// An interner with room for that many strings of that many bytes together.
+    pub fn with_capacity(strings: usize, bytes: usize) -> Self {
+        Self(Rodeo::with_capacity_and_hasher(
+            capacity(strings, bytes),
+            FxBuildHasher,
+        ))
+    }
+}
+
 impl Default for Local {
     fn default() -> Self {
-        Self(Rodeo::with_hasher(FxBuildHasher))
+        Self::new()
     }
 }
 
 impl Interner for Local {
     #[inline]
     fn intern(&mut self, string: &str) -> Symbol {
-        Symbol(self.0.get_or_intern(string).into_usize() as u32)
+        match self.0.try_get_or_intern(string) {
+            Ok(key) => symbol_of(key),
+            Err(error) => refused(error),
+        }
     }
 
     #[inline]
     fn get(&self, string: &str) -> Option<Symbol> {
-        self.0.get(string).map(|key| Symbol(key.into_usize() as u32))
+        self.0.get(string).map(symbol_of)
     }
 
     #[inline]
     fn resolve(&self, symbol: Symbol) -> &str {
-        self.0.resolve(&Spur::try_from_usize(symbol.index()).expect("a symbol of this interner"))
+        match self.0.try_resolve(&key_of(symbol)) {
+            Some(string) => string,
+            None => unknown(symbol),
+        }
     }
 
     fn len(&self) -> usize {
         self.0.len()
     }
+}
+
+/// A `Spur` is an index plus 1 in 32 bits, like a `Symbol`, so this compiles to nothing.
+#[inline]
+pub(crate) fn symbol_of(key: Spur) -> Symbol {
+    Symbol(key.into_inner())
+}
+
+#[inline]
+pub(crate) fn key_of(symbol: Symbol) -> Spur {
+    Spur::try_from_usize(symbol.index()).expect("every index of a symbol is one of a key")
+}
+
+/// Capacity in lasso's terms.
+///
+/// Never with lasso's memory limits: with one, lasso 0.7.3 writes behind the end of a buffer.
+/// Not fewer bytes than lasso's default either: strings that do not fit twice that number get a
+/// buffer each, and the threaded version searches all of them for every new string.
+pub(crate) fn capacity(strings: usize, bytes: usize) -> Capacity {
+    let least = NonZero::new(4096).expect("4096 is not 0");
+    Capacity::new(
+        strings,
+        NonZero::new(bytes).map_or(least, |bytes| bytes.max(least)),
+    )
+}
+
+#[cold]
+#[inline(never)]
+pub(crate) fn refused(error: LassoError) -> ! {
+    panic!(
+        "cannot intern another string: {error} (an interner holds at most {} strings)",
+        u32::MAX
+    )
 }

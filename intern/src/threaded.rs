@@ -1,0 +1,115 @@
+//! An interner shared between threads, on lasso's `ThreadedRodeo` with a fast hasher.
+
+use lasso::{Spur, ThreadedRodeo};
+use rustc_hash::FxBuildHasher;
+
+use crate::local::{capacity, key_of, refused, symbol_of};
+use crate::{Interner, Symbol, unknown};
+
+/// An interner shared between threads, on lasso's `ThreadedRodeo` with the Fx hash.
+///
+/// Symbols are dense: lasso numbers a string while it holds the lock under which the string was
+/// found to be new. Every call takes a lock, `resolve` too. Strings longer than 8 KiB may get a
+/// buffer each, and a new string takes time proportional to the number of buffers.
+///
+/// # Examples
+///
+/// ```
+/// use intern::Threaded;
+///
+/// let names = Threaded::default();
+/// let symbols = std::thread::scope(|scope| {
+///     [(); 2]
+///         .map(|()| scope.spawn(|| names.intern("fetch")))
+///         .map(|thread| thread.join().unwrap())
+/// });
+/// assert_eq!(symbols[0], symbols[1]);
+/// assert_eq!(names.resolve(symbols[0]), "fetch");
+/// ```
+pub struct Threaded(ThreadedRodeo<Spur, FxBuildHasher>);
+
+impl Threaded {
+    /// An empty interner.
+    pub fn new() -> Self {
+        Self(ThreadedRodeo::with_hasher(FxBuildHasher))
+    }
+
+    /// An interner with room for that many strings of that many bytes together.
+    pub fn with_capacity(strings: usize, bytes: usize) -> Self {
+        Self(ThreadedRodeo::with_capacity_and_hasher(
+            capacity(strings, bytes),
+            FxBuildHasher,
+        ))
+    }
+
+    /// The symbol of `string`; see [`Interner::intern`].
+    ///
+    /// # Panics
+    ///
+    /// Panics when `string` is new and the interner already holds `u32::MAX` strings, or when no
+    /// memory is left.
+    #[inline]
+    pub fn intern(&self, string: &str) -> Symbol {
+        match self.0.try_get_or_intern(string) {
+            Ok(key) => symbol_of(key),
+            Err(error) => refused(error),
+        }
+    }
+
+    /// The symbol of `string` if it was interned before.
+    #[inline]
+    pub fn get(&self, string: &str) -> Option<Symbol> {
+        self.0.get(string).map(symbol_of)
+    }
+
+    /// The string of `symbol`, for as long as the interner is borrowed.
+    ///
+    /// # Panics
+    ///
+    /// Panics when the interner has no string of that index.
+    #[inline]
+    pub fn resolve(&self, symbol: Symbol) -> &str {
+        match self.0.try_resolve(&key_of(symbol)) {
+            Some(string) => string,
+            None => unknown(symbol),
+        }
+    }
+
+    /// Number of strings, with those that other threads are adding. Takes every lock, one
+    /// after the other.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing was interned yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Default for Threaded {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Interner for &Threaded {
+    #[inline]
+    fn intern(&mut self, string: &str) -> Symbol {
+        Threaded::intern(self, string)
+    }
+
+    #[inline]
+    fn get(&self, string: &str) -> Option<Symbol> {
+        Threaded::get(self, string)
+    }
+
+    #[inline]
+    fn resolve(&self, symbol: Symbol) -> &str {
+        Threaded::resolve(self, symbol)
+    }
+
+    fn len(&self) -> usize {
+        Threaded::len(self)
+    }
+}
