@@ -1,1 +1,64 @@
 //! A small DAG engine with switchable schedulers.
+//!
+//! A [`Builder`] collects nodes (an id, the ids it depends on, the work) and checks them once; the
+//! [`Dag`] it returns is immutable, shareable between threads and can be run any number of times.
+//! A [`Scheduler`] runs it and reports the state of every node in an [`Outcome`]. All schedulers
+//! give the same outcome for the same graph; they differ in what a node costs and in what runs at
+//! the same time.
+//!
+//! ```
+//! let mut graph = engine::Builder::new();
+//! graph.node("fetch", [], |_| Ok(()))?;
+//! graph.node("parse", ["fetch"], |_| Ok(()))?;
+//! graph.node("index", ["parse"], |run| {
+//!     println!("{}", run.name());
+//!     Ok(())
+//! })?;
+//! let dag = graph.build()?;
+//!
+//! let scheduler = engine::Strategy::WorkStealing.scheduler(2)?;
+//! let outcome = scheduler.run(&dag);
+//! assert!(outcome.all_completed());
+//! assert_eq!(
+//!     outcome.to_string(),
+//!     "3 nodes: 3 completed, 0 failed, 0 panicked, 0 skipped"
+//! );
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What every scheduler promises
+//!
+//! - Every node runs once, after all its dependencies, and sees everything they wrote.
+//! - A node that fails or panics takes nothing down with it: the nodes that depend on it, directly
+//!   or not, are skipped; all others run.
+//! - A run started from inside a node on a worker thread (of the same scheduler or of another one)
+//!   is a sequential walk on that thread, so it cannot wait for a worker that waits for it.
+
+mod build;
+mod dag;
+mod data;
+mod execution;
+pub mod import;
+mod outcome;
+mod ready;
+mod run;
+mod schedule;
+pub mod shape;
+mod slice;
+mod states;
+mod task;
+mod work;
+mod worker;
+
+pub use build::{BuildError, Builder};
+pub use dag::{Dag, Levels, NodeId};
+pub use data::{Metrics, NodeData};
+pub use outcome::{Cause, Failure, Outcome};
+pub use ready::ReadySet;
+pub use run::{NodeError, Run};
+pub use schedule::{
+    BoundedPool, DirectThreads, RayonGraph, RayonLevel, Scheduler, SchedulerError, Sequential,
+    Strategy, TasksPanicked, UnknownStrategy, WorkStealing,
+};
+pub use shape::Shape;
+pub use states::{NodeState, NodeStates};

@@ -1,0 +1,135 @@
+//! What became of every node of a run.
+
+use std::fmt;
+use std::sync::atomic::AtomicU32;
+
+use crate::{NodeError, NodeId, NodeState, NodeStates};
+
+/// The state of every node after a run.
+///
+/// It can be given to [`Scheduler::run_into`](crate::Scheduler::run_into) again, for the same graph
+/// or another one: its memory is reused.
+///
+/// # Examples
+///
+/// ```
+/// use engine::{Builder, NodeState, Scheduler, Sequential};
+///
+/// let mut graph = Builder::new();
+/// graph.node("fetch", [], |_| Err("no network".into()))?;
+/// graph.node("parse", ["fetch"], |_| Ok(()))?;
+/// let dag = graph.build()?;
+///
+/// let outcome = Sequential.run(&dag);
+/// assert_eq!(outcome.state(dag.node("parse").unwrap()), NodeState::Skipped);
+/// let failure = &outcome.failures()[0];
+/// assert_eq!(dag.name(failure.node), "fetch");
+/// assert_eq!(failure.cause.to_string(), "no network");
+/// # Ok::<(), engine::BuildError>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Outcome {
+    pub(crate) states: NodeStates,
+    pub(crate) failures: Vec<Failure>,
+    /// Counters of unfinished dependencies: memory kept for the next run.
+    pub(crate) waiting: Vec<AtomicU32>,
+}
+
+/// A node that failed or panicked.
+#[derive(Debug)]
+pub struct Failure {
+    /// The node.
+    pub node: NodeId,
+    /// What went wrong in it.
+    pub cause: Cause,
+}
+
+/// What went wrong in a node.
+#[derive(Debug)]
+pub enum Cause {
+    /// Its work returned this error.
+    Error(NodeError),
+    /// Its work panicked with this message.
+    Panic(String),
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error(error) => error.fmt(formatter),
+            Self::Panic(message) => message.fmt(formatter),
+        }
+    }
+}
+
+impl Outcome {
+    /// An outcome of no nodes, to be filled by a run.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The state of `node`.
+    ///
+    /// # Panics
+    ///
+    /// Panics when the graph that was run has no such node.
+    #[inline]
+    pub fn state(&self, node: NodeId) -> NodeState {
+        self.states.get(node)
+    }
+
+    /// The states of all nodes.
+    #[inline]
+    pub fn states(&self) -> &NodeStates {
+        &self.states
+    }
+
+    /// Number of nodes in `state`. Takes O(nodes) time.
+    pub fn count(&self, state: NodeState) -> usize {
+        self.states.count(state)
+    }
+
+    /// Number of nodes that completed. Takes O(nodes) time.
+    pub fn completed(&self) -> usize {
+        self.count(NodeState::Completed)
+    }
+
+    /// Whether every node completed. Takes O(nodes) time.
+    pub fn all_completed(&self) -> bool {
+        self.completed() == self.len()
+    }
+
+    /// The nodes that failed or panicked, in the order of their ids.
+    #[inline]
+    pub fn failures(&self) -> &[Failure] {
+        &self.failures
+    }
+
+    /// Number of nodes of the graph that was run.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.states.len()
+    }
+
+    /// Whether the graph that was run had no nodes.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.states.is_empty()
+    }
+}
+
+/// `3 nodes: 2 completed, 1 failed, 0 panicked, 0 skipped`
+impl fmt::Display for Outcome {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nodes = self.len();
+        write!(
+            formatter,
+            "{nodes} {}: {} completed, {} failed, {} panicked, {} skipped",
+            if nodes == 1 { "node" } else { "nodes" },
+            self.count(NodeState::Completed),
+            self.count(NodeState::Failed),
+            self.count(NodeState::Panicked),
+            self.count(NodeState::Skipped),
+        )
+    }
+}

@@ -1,0 +1,222 @@
+//! Schedulers: one trait, several strategies.
+
+mod bounded_pool;
+mod direct_threads;
+mod rayon_graph;
+mod rayon_level;
+mod sequential;
+mod work_stealing;
+
+pub use bounded_pool::{BoundedPool, TasksPanicked};
+pub use direct_threads::DirectThreads;
+pub use rayon_graph::RayonGraph;
+pub use rayon_level::RayonLevel;
+pub use sequential::Sequential;
+pub use work_stealing::WorkStealing;
+
+use std::fmt;
+use std::io;
+use std::str::FromStr;
+
+use crate::{Dag, Outcome};
+
+/// A strategy for running graphs.
+///
+/// Every implementation runs each node once, after all its dependencies; catches panics of nodes;
+/// and skips what depends on a node that failed or panicked. Any number of threads may run graphs
+/// on one scheduler at the same time.
+///
+/// A run started from inside a node on a worker thread, of this scheduler or of another one of this
+/// crate, is a sequential walk on that thread.
+///
+/// # Examples
+///
+/// ```
+/// use engine::{Outcome, RayonGraph, Scheduler, shape};
+///
+/// let dag = shape::chain(100).build(arena::Bump::default(), |_| |_: &engine::Run<'_>| Ok(()))?;
+/// let scheduler = RayonGraph::new(2)?;
+/// let mut outcome = Outcome::new();
+/// for _ in 0..3 {
+///     scheduler.run_into(&dag, &mut outcome);
+///     assert_eq!(outcome.completed(), 100);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait Scheduler: Send + Sync {
+    /// The name of the strategy, as [`Strategy`] spells it.
+    fn name(&self) -> &'static str;
+
+    /// Runs `dag` and puts the state of every node into `outcome`, reusing its memory.
+    ///
+    /// Returns when all nodes have finished.
+    fn run_into(&self, dag: &Dag, outcome: &mut Outcome);
+
+    /// Runs `dag` and returns the state of every node.
+    fn run(&self, dag: &Dag) -> Outcome {
+        let mut outcome = Outcome::new();
+        self.run_into(dag, &mut outcome);
+        outcome
+    }
+
+    /// Runs several graphs and returns their outcomes in the same order.
+    ///
+    /// This runs one after the other; a scheduler that can overlap them does.
+    fn run_all(&self, dags: &[Dag]) -> Vec<Outcome> {
+        dags.iter().map(|dag| self.run(dag)).collect()
+    }
+}
+
+/// Why a scheduler cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SchedulerError {
+    /// It was asked to have no workers.
+    #[error("a scheduler needs at least 1 worker; got 0")]
+    ZeroWorkers,
+    /// Its queue was asked to hold nothing.
+    #[error("a queue needs room for at least 1 task; got 0")]
+    ZeroCapacity,
+    /// The system refused to start a thread.
+    #[error("cannot start a worker thread: {0}; ask for fewer workers")]
+    Thread(#[source] io::Error),
+}
+
+/// The schedulers of this crate by name, to choose one by a flag or from a file.
+///
+/// # Examples
+///
+/// ```
+/// use engine::Strategy;
+///
+/// let strategy: Strategy = "work-stealing".parse()?;
+/// assert_eq!(strategy.scheduler(2)?.name(), "work-stealing");
+/// assert_eq!(
+///     "fifo".parse::<Strategy>().unwrap_err().to_string(),
+///     "no scheduler is called `fifo`; there are sequential, direct-threads, bounded-pool, \
+///      rayon-level, rayon-graph, work-stealing"
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Strategy {
+    /// [`Sequential`]
+    Sequential,
+    /// [`DirectThreads`]
+    DirectThreads,
+    /// [`BoundedPool`] with room for [`BoundedPool::DEFAULT_CAPACITY`] nodes.
+    BoundedPool,
+    /// [`RayonLevel`]
+    RayonLevel,
+    /// [`RayonGraph`]
+    RayonGraph,
+    /// [`WorkStealing`]
+    WorkStealing,
+}
+
+impl Strategy {
+    /// All strategies.
+    pub const ALL: [Self; 6] = [
+        Self::Sequential,
+        Self::DirectThreads,
+        Self::BoundedPool,
+        Self::RayonLevel,
+        Self::RayonGraph,
+        Self::WorkStealing,
+    ];
+
+    /// The name, as it is written in flags, files and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sequential => "sequential",
+            Self::DirectThreads => "direct-threads",
+            Self::BoundedPool => "bounded-pool",
+            Self::RayonLevel => "rayon-level",
+            Self::RayonGraph => "rayon-graph",
+            Self::WorkStealing => "work-stealing",
+        }
+    }
+
+    /// A scheduler with at most `workers` nodes running at the same time.
+    ///
+    /// [`Sequential`] runs one, whatever `workers` is.
+    ///
+    /// # Errors
+    ///
+    /// Fails when `workers` is 0 and when a thread cannot be started.
+    pub fn scheduler(self, workers: usize) -> Result<Box<dyn Scheduler>, SchedulerError> {
+        Ok(match self {
+            Self::Sequential => {
+                crate::worker::at_least_one(workers)?;
+                Box::new(Sequential)
+            }
+            Self::DirectThreads => Box::new(DirectThreads::new(workers)?),
+            Self::BoundedPool => {
+                Box::new(BoundedPool::new(workers, BoundedPool::DEFAULT_CAPACITY)?)
+            }
+            Self::RayonLevel => Box::new(RayonLevel::new(workers)?),
+            Self::RayonGraph => Box::new(RayonGraph::new(workers)?),
+            Self::WorkStealing => Box::new(WorkStealing::new(workers)?),
+        })
+    }
+}
+
+impl fmt::Display for Strategy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.name())
+    }
+}
+
+/// No scheduler has this name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no scheduler is called `{name}`; there are {}", Strategy::ALL.map(Strategy::name).join(", "))]
+pub struct UnknownStrategy {
+    /// The name that was asked for.
+    pub name: String,
+}
+
+impl FromStr for Strategy {
+    type Err = UnknownStrategy;
+
+    fn from_str(name: &str) -> Result<Self, UnknownStrategy> {
+        Self::ALL
+            .into_iter()
+            .find(|strategy| strategy.name() == name)
+            .ok_or_else(|| UnknownStrategy { name: name.into() })
+    }
+}
+
+/// A thread pool of rayon's whose threads are known as workers.
+fn rayon_pool(workers: usize) -> Result<rayon::ThreadPool, SchedulerError> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(crate::worker::at_least_one(workers)?)
+        .thread_name(|index| format!("engine-rayon-{index}"))
+        .start_handler(|_| crate::worker::mark_thread())
+        .build()
+        .map_err(|error| SchedulerError::Thread(io::Error::other(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_parses_to_its_strategy_and_scheduler() {
+        for strategy in Strategy::ALL {
+            assert_eq!(strategy.to_string().parse(), Ok(strategy));
+            assert_eq!(strategy.scheduler(1).unwrap().name(), strategy.name());
+        }
+    }
+
+    #[test]
+    fn zero_workers_are_refused_by_every_strategy() {
+        for strategy in Strategy::ALL {
+            let error = strategy.scheduler(0).err().expect("an error");
+            assert_eq!(
+                error.to_string(),
+                "a scheduler needs at least 1 worker; got 0"
+            );
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! A scheduler that starts a thread for every node.
+
+use std::thread::{self, ScopedJoinHandle};
+
+use crossbeam::channel;
+
+use crate::execution::{self, Execution};
+use crate::worker::{at_least_one, mark_thread};
+use crate::{Dag, NodeId, Outcome, Scheduler, SchedulerError, Strategy};
+
+/// Starts a fresh thread for every node, at most `workers` of them alive at the same time.
+///
+/// A node whose thread the system refuses to start runs on the calling thread. This is the plain
+/// way, kept to show what a thread costs; it needs microseconds for a node.
+#[derive(Debug)]
+pub struct DirectThreads {
+    workers: usize,
+}
+
+impl DirectThreads {
+    /// A scheduler with at most `workers` threads alive at the same time. None is started yet.
+    ///
+    /// # Errors
+    ///
+    /// Fails when `workers` is 0.
+    pub fn new(workers: usize) -> Result<Self, SchedulerError> {
+        let workers = at_least_one(workers)?;
+        Ok(Self { workers })
+    }
+
+    fn run_graphs(&self, executions: &[Execution<'_>]) {
+        thread::scope(|scope| {
+            // A thread sends the number of its seat when its node has run.
+            let (done, seats_done) = channel::unbounded();
+            let mut seats: Vec<Option<Seat<'_, '_>>> = Vec::new();
+            seats.resize_with(self.workers, || None);
+            let mut free: Vec<usize> = (0..self.workers).collect();
+            let mut ready: Vec<(&Execution<'_>, NodeId)> = Vec::new();
+            let mut roots = executions
+                .iter()
+                .flat_map(|execution| execution.roots().map(move |node| (execution, node)));
+            loop {
+                while let Some(seat) = free.pop() {
+                    let Some((execution, node)) = ready.pop().or_else(|| roots.next()) else {
+                        free.push(seat);
+                        break;
+                    };
+                    let done = done.clone();
+                    let thread = thread::Builder::new().spawn_scoped(scope, move || {
+                        mark_thread();
+                        execution.run(node);
+                        done.send(seat)
+                            .expect("the receiver is on the caller's stack");
+                    });
+                    match thread {
+                        Ok(thread) => {
+                            seats[seat] = Some(Seat {
+                                thread,
+                                execution,
+                                node,
+                            });
+                        }
+                        Err(_) => {
+                            execution.run(node);
+                            execution.release(node, |node| ready.push((execution, node)));
+                            free.push(seat);
+                        }
+                    }
+                }
+                if free.len() == self.workers {
+                    return;
+                }
+                let seat = seats_done.recv().expect("a sender is on this stack");
+                let Seat {
+                    thread,
+                    execution,
+                    node,
+                } = seats[seat].take().expect("a seat whose thread was started");
+                // The thread has run its node; waiting for its end keeps the number alive exact.
+                thread.join().expect("a run catches every panic");
+                free.push(seat);
+                execution.release(node, |node| ready.push((execution, node)));
+            }
+        });
+    }
+}
+
+struct Seat<'scope, 'r> {
+    thread: ScopedJoinHandle<'scope, ()>,
+    execution: &'r Execution<'r>,
+    node: NodeId,
+}
+
+impl Scheduler for DirectThreads {
+    fn name(&self) -> &'static str {
+        Strategy::DirectThreads.name()
+    }
+
+    fn run_into(&self, dag: &Dag, outcome: &mut Outcome) {
+        execution::run_one(dag, outcome, |executions| self.run_graphs(executions));
+    }
+
+    fn run_all(&self, dags: &[Dag]) -> Vec<Outcome> {
+        execution::run_all(dags, |executions| self.run_graphs(executions))
+    }
+}

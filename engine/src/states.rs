@@ -1,0 +1,144 @@
+//! The state of every node, shared by the threads of a run.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::NodeId;
+
+/// How far a node has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum NodeState {
+    /// It has not run.
+    #[default]
+    Pending,
+    /// Its work returned `Ok`.
+    Completed,
+    /// Its work returned an error.
+    Failed,
+    /// Its work panicked.
+    Panicked,
+    /// It was not run because a node it depends on failed, panicked or was skipped.
+    Skipped,
+}
+
+impl NodeState {
+    #[inline]
+    fn from_byte(byte: u8) -> Self {
+        match byte {
+            0 => Self::Pending,
+            1 => Self::Completed,
+            2 => Self::Failed,
+            3 => Self::Panicked,
+            _ => Self::Skipped,
+        }
+    }
+}
+
+/// One [`NodeState`] for every node, one byte each, readable and writable from any thread.
+///
+/// A thread that reads a state sees what the thread that set it wrote before.
+///
+/// # Examples
+///
+/// ```
+/// use engine::{NodeId, NodeState, NodeStates};
+///
+/// let states = NodeStates::new(2);
+/// let second = NodeId::from_index(1);
+/// states.set(second, NodeState::Completed);
+/// assert_eq!(states.get(second), NodeState::Completed);
+/// assert_eq!(states.count(NodeState::Pending), 1);
+/// ```
+#[derive(Debug, Default)]
+pub struct NodeStates(Vec<AtomicU8>);
+
+impl NodeStates {
+    /// States of `nodes` nodes, all pending. Takes O(`nodes`) time.
+    pub fn new(nodes: usize) -> Self {
+        let mut states = Self::default();
+        states.reset(nodes);
+        states
+    }
+
+    /// Makes it `nodes` pending nodes, reusing the memory. Takes O(`nodes`) time.
+    pub fn reset(&mut self, nodes: usize) {
+        self.0.clear();
+        self.0.extend((0..nodes).map(|_| AtomicU8::new(0)));
+    }
+
+    /// The state of `node`.
+    ///
+    /// # Panics
+    ///
+    /// Panics when there is no such node.
+    #[inline]
+    pub fn get(&self, node: NodeId) -> NodeState {
+        // `Acquire` pairs with the `Release` in `set`.
+        NodeState::from_byte(self.0[node.index()].load(Ordering::Acquire))
+    }
+
+    /// Sets the state of `node`.
+    ///
+    /// # Panics
+    ///
+    /// Panics when there is no such node.
+    #[inline]
+    pub fn set(&self, node: NodeId, state: NodeState) {
+        // `Release` publishes what the node wrote to whoever reads its state in `get`.
+        self.0[node.index()].store(state as u8, Ordering::Release);
+    }
+
+    /// Number of nodes in `state`. Takes O(nodes) time.
+    pub fn count(&self, state: NodeState) -> usize {
+        self.iter().filter(|&other| other == state).count()
+    }
+
+    /// The states in the order of the node ids.
+    pub fn iter(&self) -> impl Iterator<Item = NodeState> + '_ {
+        self.0
+            .iter()
+            .map(|state| NodeState::from_byte(state.load(Ordering::Acquire)))
+    }
+
+    /// Number of nodes.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are no nodes.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_state_survives_its_byte() {
+        let states = NodeStates::new(1);
+        let node = NodeId::from_index(0);
+        for state in [
+            NodeState::Pending,
+            NodeState::Completed,
+            NodeState::Failed,
+            NodeState::Panicked,
+            NodeState::Skipped,
+        ] {
+            states.set(node, state);
+            assert_eq!(states.get(node), state);
+        }
+    }
+
+    #[test]
+    fn reset_forgets_old_states() {
+        let mut states = NodeStates::new(2);
+        states.set(NodeId::from_index(1), NodeState::Failed);
+        states.reset(3);
+        assert_eq!(states.count(NodeState::Pending), 3);
+        assert_eq!(states.len(), 3);
+    }
+}

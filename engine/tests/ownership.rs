@@ -1,0 +1,214 @@
+//! What a graph owns is dropped exactly once, whatever happens to it.
+
+use std::alloc::Layout;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arena::{AllocError, Arena, Bump};
+use engine::{BuildError, Builder, NodeError, Run, Scheduler, Sequential};
+
+/// Counts how often it is dropped.
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn work(
+    drops: &Arc<AtomicUsize>,
+) -> impl Fn(&Run<'_>) -> Result<(), NodeError> + Send + Sync + 'static {
+    let counted = Counted(Arc::clone(drops));
+    move |_| {
+        assert_eq!(counted.0.load(Ordering::Relaxed), 0, "used after its drop");
+        Ok(())
+    }
+}
+
+/// Adds `nodes` to a builder in `arena` and checks that `end` leaves each of them dropped once.
+#[track_caller]
+fn check<A: Arena + Send + 'static>(
+    arena: A,
+    nodes: &[(&str, &str)],
+    end: impl FnOnce(Builder<A>),
+) {
+    let drops = Arc::new(AtomicUsize::new(0));
+    let mut graph = Builder::in_arena(arena);
+    let mut refused = 0;
+    for (id, dependency) in nodes {
+        let dependencies = (!dependency.is_empty()).then_some(*dependency);
+        if graph.node(id, dependencies, work(&drops)).is_err() {
+            refused += 1;
+        }
+        assert_eq!(
+            drops.load(Ordering::Relaxed),
+            refused,
+            "only what was refused"
+        );
+    }
+    drops.store(0, Ordering::Relaxed);
+    end(graph);
+    assert_eq!(drops.load(Ordering::Relaxed), nodes.len() - refused);
+}
+
+#[test]
+fn closures_are_dropped_with_the_graph() {
+    check(Bump::default(), &[("a", ""), ("b", "a")], |graph| {
+        let dag = graph.build().unwrap();
+        assert!(Sequential.run(&dag).all_completed());
+        assert!(Sequential.run(&dag).all_completed());
+        drop(dag);
+    });
+}
+
+#[test]
+fn closures_are_dropped_with_a_renumbered_graph_on_another_thread() {
+    check(Bump::default(), &[("a", "b"), ("b", "")], |graph| {
+        let dag = graph.build().unwrap();
+        assert!(Sequential.run(&dag).all_completed());
+        std::thread::spawn(move || drop(dag)).join().unwrap();
+    });
+}
+
+#[test]
+fn closures_are_dropped_with_a_builder() {
+    check(Bump::default(), &[("a", ""), ("a", ""), ("b", "b")], drop);
+}
+
+#[test]
+fn closures_are_dropped_when_a_build_fails() {
+    check(Bump::default(), &[("a", "b"), ("b", "a")], |graph| {
+        assert!(matches!(graph.build(), Err(BuildError::Cycle { .. })));
+    });
+    check(Bump::default(), &[("a", ""), ("b", "x")], |graph| {
+        assert!(matches!(
+            graph.build(),
+            Err(BuildError::UnknownDependency { .. })
+        ));
+    });
+}
+
+/// An arena that refuses after a number of allocations.
+struct Limited {
+    arena: Bump,
+    left: Cell<usize>,
+}
+
+// SAFETY: memory comes from `Bump` unchanged.
+unsafe impl Arena for Limited {
+    fn try_alloc_layout(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        match self.left.get().checked_sub(1) {
+            Some(left) => {
+                self.left.set(left);
+                self.arena.try_alloc_layout(layout)
+            }
+            None => {
+                let endless = Layout::from_size_align(isize::MAX as usize - 4096, 1).unwrap();
+                Err(self.arena.try_alloc_layout(endless).unwrap_err())
+            }
+        }
+    }
+
+    fn reset(&mut self) {
+        self.arena.reset();
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.arena.held_bytes()
+    }
+}
+
+#[test]
+fn closures_are_dropped_when_memory_runs_out_at_any_moment() {
+    let mut failures = 0;
+    for allocations in 0..20 {
+        let arena = Limited {
+            arena: Bump::default(),
+            left: Cell::new(allocations),
+        };
+        check(arena, &[("a", "b"), ("b", ""), ("c", "a")], |graph| {
+            let complete = graph.len() == 3;
+            match graph.build() {
+                Ok(dag) => {
+                    assert!(complete);
+                    drop(dag);
+                }
+                Err(BuildError::OutOfMemory(_) | BuildError::UnknownDependency { .. }) => {
+                    failures += 1;
+                }
+                Err(other) => panic!("{other}"),
+            }
+        });
+    }
+    assert!(
+        (4..20).contains(&failures),
+        "{failures} of 20 builds failed"
+    );
+}
+
+#[test]
+fn destructor_that_panics_does_not_keep_the_others_from_running() {
+    struct PanicsWhenDropped;
+
+    impl Drop for PanicsWhenDropped {
+        fn drop(&mut self) {
+            // Unwinds without the panic hook, so that nothing is printed.
+            resume_unwind(Box::new("dropped"));
+        }
+    }
+
+    let drops = Arc::new(AtomicUsize::new(0));
+    let mut graph = Builder::new();
+    graph.node("a", [], work(&drops)).unwrap();
+    let bad = PanicsWhenDropped;
+    graph
+        .node("b", [], move |_| {
+            let _keep = &bad;
+            Ok(())
+        })
+        .unwrap();
+    graph.node("c", [], work(&drops)).unwrap();
+    let dag = graph.build().unwrap();
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(dag))).is_err());
+    assert_eq!(drops.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn captured_values_keep_their_alignment() {
+    #[repr(align(64))]
+    struct Line(u8);
+    #[repr(align(4096))]
+    struct Page(u8);
+
+    fn address_is_aligned<T>(value: &T) -> Result<(), NodeError> {
+        let address = std::ptr::from_ref(value).addr();
+        match address % align_of::<T>() {
+            0 => Ok(()),
+            rest => Err(format!("{rest} bytes off").into()),
+        }
+    }
+
+    let mut graph = Builder::new();
+    for index in 0..10_u8 {
+        let (line, page) = (Line(index), Page(index));
+        graph
+            .node(&format!("line-{index}"), [], move |_| {
+                assert_eq!(line.0, index);
+                address_is_aligned(&line)
+            })
+            .unwrap();
+        graph
+            .node(&format!("page-{index}"), [], move |_| {
+                assert_eq!(page.0, index);
+                address_is_aligned(&page)
+            })
+            .unwrap();
+    }
+    let dag = graph.build().unwrap();
+    let outcome = Sequential.run(&dag);
+    assert!(outcome.all_completed(), "{outcome}");
+}
