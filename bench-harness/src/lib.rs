@@ -1,1 +1,58 @@
-//! TODO
+//! The measuring side of the lab: cases defined once, driven by criterion and by a counting pass.
+//!
+//! A bench file describes its cases and hands them to [`main!`]:
+//!
+//! ```
+//! //! How long does a sum take?
+//! use bench_harness::{Lab, Routine};
+//!
+//! fn suite(lab: &mut Lab) {
+//!     let group = lab.group("sum", "How long does a sum take?");
+//!     for length in [100, 1_000] {
+//!         group.case("iterator", length, move || {
+//!             let numbers: Vec<usize> = (0..length).collect();
+//!             Routine::new(
+//!                 move || numbers.iter().sum::<usize>(),
+//!                 move |sum| assert_eq!(*sum, length * (length - 1) / 2),
+//!             )
+//!         });
+//!     }
+//! }
+//!
+//! bench_harness::main!(suite);
+//! ```
+//!
+//! The library knows nothing of what it measures.
+
+pub mod criterion_output;
+pub mod record;
+pub mod stats;
+
+mod environment;
+mod lab;
+mod tally;
+mod threads;
+mod work;
+
+pub use environment::Environment;
+pub use lab::{CARGO_METADATA, EXTRAS_FILE, Group, INPUT_FILES, Input, LIST_CASES, Lab, REFUSED, Routine};
+pub use tally::Tally;
+pub use threads::race;
+pub use work::{Rotation, spin};
+
+#[doc(hidden)]
+pub use lab::run;
+
+/// Writes the `main` of a bench file: counts allocations, and runs the suite under criterion's
+/// command line.
+#[macro_export]
+macro_rules! main {
+    ($suite:path) => {
+        #[global_allocator]
+        static ALLOCATOR: $crate::Tally = $crate::Tally;
+
+        fn main() {
+            $crate::run($suite, file!());
+        }
+    };
+}

@@ -1,2 +1,303 @@
-//! TODO
-fn main(){}
+//! Runs the benchmark suites of a Cargo workspace in fresh processes and writes `BENCHMARKS.md`.
+
+mod chart;
+mod format;
+mod markdown;
+mod plot;
+mod progress;
+mod publish;
+mod report;
+mod runner;
+mod takeaway;
+mod workspace;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use bench_harness::Environment;
+use bench_harness::record::{self, Profile};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use format::Unit;
+use report::{ASSETS, Report};
+use runner::{Interrupted, Plan, Summary};
+use workspace::Workspace;
+
+/// The record that a report was rendered from, in [`ASSETS`].
+const RECORD: &str = "benchmarks.jsonl";
+
+/// Runs the benchmark suites and writes BENCHMARKS.md with charts.
+///
+/// Without a command: measures everything and writes the report.
+#[derive(Parser)]
+#[command(version, about, args_conflicts_with_subcommands = true)]
+#[command(after_help = "Examples:
+  cargo run -p gen-benchmarks                        measure everything, write BENCHMARKS.md
+  cargo run -p gen-benchmarks -- --profile quick     a look within two minutes
+  cargo run -p gen-benchmarks -- --resume            go on where an interrupted run stopped
+  cargo run -p gen-benchmarks -- --filter dag-run    some groups only; the report goes to target/
+  cargo run -p gen-benchmarks -- check               does BENCHMARKS.md say what its record says?")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    measure: Measure,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measure only; the report is written by `report`.
+    #[command(after_help = "Example: gen-benchmarks run --profile full --count 20 --records nightly.jsonl")]
+    Run(Measure),
+    /// Write the report of a record.
+    #[command(after_help = "Example: gen-benchmarks report --records nightly.jsonl --out site")]
+    Report {
+        /// The record to render [default: the one that `run` wrote].
+        #[arg(long, value_name = "FILE")]
+        records: Option<PathBuf>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Render the published record again and fail if a byte of the report differs.
+    #[command(after_help = "Example: gen-benchmarks check --out site")]
+    Check(Output),
+    /// Print the cases.
+    #[command(after_help = "Example: gen-benchmarks list --profile quick --filter arena")]
+    List {
+        #[command(flatten)]
+        select: Select,
+    },
+}
+
+#[derive(Args, Clone)]
+struct Select {
+    /// Only cases whose `group/series/input` contains this text.
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+    /// How much to measure.
+    #[arg(long, value_enum, default_value_t = ProfileArg::Standard)]
+    profile: ProfileArg,
+    /// Real workflow graphs (WfFormat 1.5 JSON) to add to the group dag-real.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    workflow: Vec<PathBuf>,
+}
+
+#[derive(Args, Clone)]
+struct Measure {
+    #[command(flatten)]
+    select: Select,
+    /// Fresh processes for each case [default: 3, 6 or 15, by profile].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    count: Option<u32>,
+    /// Seconds that one process may take for one case before the case is a failed row.
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    timeout: Duration,
+    /// Go on where an interrupted run stopped; failed cases are measured again.
+    #[arg(long)]
+    resume: bool,
+    /// The record to write, one line a case and process [default: in target/gen-benchmarks].
+    #[arg(long, value_name = "FILE")]
+    records: Option<PathBuf>,
+}
+
+#[derive(Args, Clone)]
+struct Output {
+    /// The folder of BENCHMARKS.md and assets/ [default: the workspace; a filtered report goes to
+    /// target/gen-benchmarks/report].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ProfileArg {
+    /// Small inputs, within two minutes.
+    Quick,
+    /// What the published report is made from.
+    Standard,
+    /// Everything, more processes, longer samples.
+    Full,
+}
+
+impl From<ProfileArg> for Profile {
+    fn from(profile: ProfileArg) -> Self {
+        match profile {
+            ProfileArg::Quick => Self::Quick,
+            ProfileArg::Standard => Self::Standard,
+            ProfileArg::Full => Self::Full,
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse()
+        .ok()
+        .filter(|seconds| *seconds > 0.0)
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "give a positive number of seconds, as in 2.5".to_owned())
+}
+
+fn main() -> ExitCode {
+    match execute(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            match error.is::<Interrupted>() {
+                // What shells report for a command that SIGINT ended.
+                true => ExitCode::from(130),
+                false => ExitCode::from(2),
+            }
+        }
+    }
+}
+
+fn execute(cli: Cli) -> Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    match cli.command {
+        None => {
+            let out = cli.output.out.as_deref();
+            publish::probe(out.unwrap_or(&workspace.root))?;
+            let (plan, summary) = measure(&workspace, &cli.measure)?;
+            let (folder, failed) = destination(&workspace, out, &plan, &summary);
+            render(&plan.records, &folder)?;
+            eprintln!("{}", folder.join("BENCHMARKS.md").display());
+            Ok(conclude(&summary, &plan, failed.then_some(&folder)))
+        }
+        Some(Command::Run(arguments)) => {
+            let (plan, summary) = measure(&workspace, &arguments)?;
+            eprintln!("{}", plan.records.display());
+            Ok(conclude(&summary, &plan, None))
+        }
+        Some(Command::Report { records, output }) => {
+            let records = records.unwrap_or_else(|| default_records(&workspace));
+            let folder = output.out.unwrap_or(workspace.root);
+            render(&records, &folder)?;
+            eprintln!("{}", folder.join("BENCHMARKS.md").display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Check(output)) => {
+            let folder = output.out.unwrap_or(workspace.root);
+            let records = folder.join(ASSETS).join(RECORD);
+            match publish::check(&folder, &rendered(&records)?) {
+                Ok(()) => {
+                    eprintln!("{} says what its record says", folder.join("BENCHMARKS.md").display());
+                    Ok(ExitCode::SUCCESS)
+                }
+                Err(difference) => {
+                    eprintln!("error: {difference:#}");
+                    Ok(ExitCode::FAILURE)
+                }
+            }
+        }
+        Some(Command::List { select }) => {
+            let suite = workspace.build(&select.workflow)?;
+            let plan = Plan {
+                profile: select.profile.into(),
+                filter: select.filter,
+                processes: 1,
+                timeout: Duration::MAX,
+                resume: false,
+                records: default_records(&workspace),
+            };
+            for defined in plan.select(&suite)? {
+                println!("{}", defined.info.case);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Builds the suites and measures them.
+fn measure(workspace: &Workspace, arguments: &Measure) -> Result<(Plan, Summary)> {
+    let profile = Profile::from(arguments.select.profile);
+    let plan = Plan {
+        profile,
+        filter: arguments.select.filter.clone(),
+        processes: arguments.count.unwrap_or(match profile {
+            Profile::Quick => 3,
+            Profile::Standard => 6,
+            Profile::Full => 15,
+        }),
+        timeout: arguments.timeout,
+        resume: arguments.resume,
+        records: arguments.records.clone().unwrap_or_else(|| default_records(workspace)),
+    };
+    let suite = workspace.build(&arguments.select.workflow)?;
+    let (sender, receiver) = runner::signals()?;
+    let environment = Environment::capture(&workspace.root);
+    let summary = runner::run(&plan, &suite, environment, (&sender, &receiver))?;
+    eprintln!(
+        "{} cases in {} processes each, measured in {}",
+        summary.cases,
+        plan.processes,
+        Unit::Duration.format(summary.measuring.as_nanos() as f64, 1e9)
+    );
+    Ok((plan, summary))
+}
+
+fn default_records(workspace: &Workspace) -> PathBuf {
+    workspace.scratch.join("records.jsonl")
+}
+
+/// Where the report of a run goes, and whether because cases failed.
+///
+/// A report with failed rows never replaces a good one, and a filtered one only where it is told.
+fn destination(
+    workspace: &Workspace,
+    out: Option<&Path>,
+    plan: &Plan,
+    summary: &Summary,
+) -> (PathBuf, bool) {
+    let beside = workspace.scratch.join("report");
+    match out {
+        _ if !summary.failed.is_empty() => (beside, true),
+        Some(out) => (out.to_owned(), false),
+        None if plan.filter.is_some() => (beside, false),
+        None => (workspace.root.clone(), false),
+    }
+}
+
+/// Says which cases failed and what to do about it.
+fn conclude(summary: &Summary, plan: &Plan, folder: Option<&PathBuf>) -> ExitCode {
+    if summary.failed.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    for (case, reason) in &summary.failed {
+        eprintln!("failed: {case}: {reason}");
+    }
+    let kept = folder.map_or_else(String::new, |folder| {
+        format!(
+            "; the last good report stays, the one with the failed rows is {}",
+            folder.join("BENCHMARKS.md").display()
+        )
+    });
+    eprintln!(
+        "error: {} of {} cases failed{kept}; mend them and measure them again with --resume, or publish the rest with `gen-benchmarks report --records {}`",
+        summary.failed.len(),
+        summary.cases,
+        plan.records.display()
+    );
+    ExitCode::FAILURE
+}
+
+/// All files of the report of a record.
+fn rendered(records: &Path) -> Result<publish::Files> {
+    let read = record::read(records)?;
+    let shown = || format!("cannot render {}", records.display());
+    if read.truncated {
+        bail!("{} ends inside a line; complete it with --resume", shown());
+    }
+    let report = Report::new(&read.entries).with_context(shown)?;
+    let mut files = markdown::files(&report);
+    let text: String = read.entries.iter().map(|entry| entry.to_line() + "\n").collect();
+    files.insert(Path::new(ASSETS).join(RECORD), text.into_bytes());
+    Ok(files)
+}
+
+/// Writes the report of a record.
+fn render(records: &Path, folder: &Path) -> Result<()> {
+    publish::publish(folder, &rendered(records)?)
+}

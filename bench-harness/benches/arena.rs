@@ -1,0 +1,567 @@
+//! What does an allocation cost, by size, by strategy, over cycles and between threads?
+
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
+use std::sync::{Arc, Barrier, Mutex};
+use std::time::Duration;
+
+use arena::{Arena, Bump, Heap, Pool, Slab};
+use bench_harness::{Lab, Rotation, Routine, race};
+
+/// Allocations in an iteration of the groups that compare single allocations.
+const BATCH: usize = 1_000;
+
+fn suite(lab: &mut Lab) {
+    lab.section("Arena allocation");
+    alloc(lab);
+    alloc_zeroed(lab);
+    string(lab);
+    cycle(lab);
+    node(lab);
+    threads(lab);
+    lab.section("Object pool");
+    pool_get(lab);
+    pool_threads(lab);
+    pool_prewarm(lab);
+    pool_reuse(lab);
+}
+
+bench_harness::main!(suite);
+
+/// An object of a fixed size that remembers the object allocated before it.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Object<Rest> {
+    previous: Option<NonNull<Object<Rest>>>,
+    rest: Rest,
+}
+
+/// The objects of one iteration, linked from the last to the first. They live until the arena of
+/// the routine that returned them is used again.
+struct Linked<Rest>(Option<NonNull<Object<Rest>>>);
+
+impl<Rest> Linked<Rest> {
+    fn count(&self) -> usize {
+        let mut next = self.0;
+        std::iter::from_fn(|| {
+            let object = next?;
+            // SAFETY: the arena is reset only when the routine runs again, and a check runs
+            // between two runs; `previous` was written by the routine.
+            next = unsafe { (*object.as_ptr()).previous };
+            Some(())
+        })
+        .count()
+    }
+}
+
+/// Allocates [`BATCH`] objects with the given rest, after a reset.
+fn objects<A: Arena + Default + 'static, Rest: Copy + 'static>(rest: Rest) -> Routine {
+    let mut arena = A::default();
+    Routine::new(
+        move || {
+            arena.reset();
+            let mut previous = None;
+            for _ in 0..BATCH {
+                previous = Some(NonNull::from(arena.alloc(Object { previous, rest })));
+            }
+            Linked(previous)
+        },
+        |linked: &Linked<Rest>| assert_eq!(linked.count(), BATCH),
+    )
+    .elements(BATCH as u64)
+}
+
+fn alloc(lab: &mut Lab) {
+    let group = lab.group("arena-alloc", "How long does one allocation take when its first bytes are written?");
+    group
+        .work("An iteration releases everything and allocates 1 000 objects whose layout is known at compile time; the first 8 bytes of each are written.")
+        .axis("bytes an object")
+        .unit("allocation")
+        .baseline("heap");
+    fn size<Rest: Copy + 'static>(group: &mut bench_harness::Group, bytes: usize, rest: MaybeUninit<Rest>) {
+        assert_eq!(size_of::<Object<MaybeUninit<Rest>>>(), bytes);
+        group.case("heap", bytes, move || objects::<Heap, _>(rest));
+        group.case("bump", bytes, move || objects::<Bump, _>(rest));
+        group.case("slab", bytes, move || objects::<Slab, _>(rest));
+    }
+    size(group, 8, MaybeUninit::<[u8; 0]>::uninit());
+    size(group, 64, MaybeUninit::<[u8; 56]>::uninit());
+    size(group, 256, MaybeUninit::<[u8; 248]>::uninit());
+    size(group, 1_024, MaybeUninit::<[u8; 1_016]>::uninit());
+    size(group, 4_096, MaybeUninit::<[u8; 4_088]>::uninit());
+}
+
+fn alloc_zeroed(lab: &mut Lab) {
+    let group = lab.group("arena-alloc-zeroed", "How long does one allocation take when the whole object is zeroed?");
+    group
+        .work("As `arena-alloc`, with all bytes of each object written.")
+        .axis("bytes an object")
+        .unit("allocation")
+        .baseline("heap");
+    fn size<const REST: usize>(group: &mut bench_harness::Group) {
+        let bytes = REST + 8;
+        group.case("heap", bytes, || objects::<Heap, _>([0_u8; REST]));
+        group.case("bump", bytes, || objects::<Bump, _>([0_u8; REST]));
+        group.case("slab", bytes, || objects::<Slab, _>([0_u8; REST]));
+    }
+    size::<0>(group);
+    size::<56>(group);
+    size::<248>(group);
+    size::<1_016>(group);
+    size::<4_088>(group);
+}
+
+/// A string in an arena that is not used again before the check.
+struct LastString {
+    bytes: usize,
+    last: *const str,
+}
+
+fn strings<A: Arena + Default + 'static>(length: usize) -> Routine {
+    let mut arena = A::default();
+    let mut inputs = Rotation::new(BATCH, |seed| {
+        let string = |number| format!("{:0>length$}", number + seed as usize * BATCH);
+        let cut = |string: String| string[string.len() - length..].to_owned();
+        (0..BATCH).map(|number| cut(string(number))).collect::<Vec<_>>()
+    });
+    Routine::new(
+        move || {
+            arena.reset();
+            let mut written = LastString {
+                bytes: 0,
+                last: "",
+            };
+            for string in inputs.turn() {
+                let copy: &str = arena.alloc_str(string);
+                written.bytes += copy.len();
+                written.last = copy;
+            }
+            written
+        },
+        move |written| {
+            assert_eq!(written.bytes, BATCH * length);
+            // SAFETY: the arena is reset only when the routine runs again, after this check.
+            let last = unsafe { &*written.last };
+            assert!(last.len() == length && last.bytes().all(|byte| byte.is_ascii_digit()));
+        },
+    )
+    .elements(BATCH as u64)
+}
+
+fn string(lab: &mut Lab) {
+    let group = lab.group("arena-string", "How long does copying a string into an arena take?");
+    group
+        .work("An iteration releases everything and copies 1 000 strings; 16 sets of strings take turns.")
+        .axis("bytes a string")
+        .unit("string")
+        .baseline("heap");
+    for length in [0, 5, 20, 61, 138] {
+        group.case("heap", length, move || strings::<Heap>(length));
+        group.case("bump", length, move || strings::<Bump>(length));
+        group.case("slab", length, move || strings::<Slab>(length));
+    }
+}
+
+type Object64 = Object<[u8; 56]>;
+
+/// Fills `arena` with `count` objects of 64 bytes and walks over them.
+fn fill(arena: &impl Arena, count: usize) -> usize {
+    let mut previous = None;
+    for number in 0..count {
+        let object = Object64 {
+            previous,
+            rest: [number as u8; 56],
+        };
+        previous = Some(NonNull::from(arena.alloc(object)));
+    }
+    // Only the newest is looked at: walking over all would be what is timed.
+    previous.map_or(0, |newest| {
+        // SAFETY: `arena` is borrowed, so nothing has been released.
+        let object = unsafe { newest.as_ref() };
+        usize::from(object.rest[55] == (count - 1) as u8) * count
+    })
+}
+
+fn cycle(lab: &mut Lab) {
+    let group = lab.group(
+        "arena-cycle",
+        "What does it save to keep an arena's memory from one use to the next?",
+    );
+    group
+        .work("An iteration is one cycle: obtain an arena, allocate the objects of 64 bytes, release them. Over 100 cycles a kept arena must not grow, or the case fails.")
+        .axis("objects")
+        .unit("object")
+        .baseline("new")
+        .quick_limit(1_000);
+    for count in [10, 100, 1_000, 100_000] {
+        let right = move |filled: &usize| assert_eq!(*filled, count);
+        group.case("heap", count, move || {
+            Routine::new(move || fill(&Heap::default(), count), right)
+        });
+        group.case("new", count, move || {
+            Routine::new(move || fill(&Bump::default(), count), right)
+        });
+        group.case("reset", count, move || {
+            let mut arena = Bump::default();
+            let mut cycle = move || {
+                arena.reset();
+                fill(&arena, count)
+            };
+            assert_no_growth(&mut cycle);
+            Routine::new(cycle, right)
+        });
+        group.case("slab-reset", count, move || {
+            let mut arena = Slab::default();
+            let mut cycle = move || {
+                arena.reset();
+                fill(&arena, count)
+            };
+            assert_no_growth(&mut cycle);
+            Routine::new(cycle, right)
+        });
+        group.case("pooled", count, move || {
+            let pool = Pool::<Bump>::default();
+            let mut cycle = move || fill(&*pool.get(), count);
+            assert_no_growth(&mut cycle);
+            Routine::new(cycle, right)
+        });
+    }
+}
+
+/// Runs 100 cycles and fails when the second half needed memory that the first did not.
+fn assert_no_growth(cycle: &mut impl FnMut() -> usize) {
+    for _ in 0..50 {
+        cycle();
+    }
+    let ((), counted) = bench_harness::Tally::count(|| {
+        for _ in 0..50 {
+            cycle();
+        }
+    });
+    assert_eq!(counted.live_bytes, 0, "a kept arena grows from cycle to cycle");
+}
+
+/// Sizes of the edge slices of a graph: 0 to 8, by seed.
+fn edge_counts(nodes: usize, seed: u64) -> Vec<usize> {
+    let mut random = oorandom::Rand64::new(u128::from(seed));
+    (0..nodes).map(|_| random.rand_range(0..9) as usize).collect()
+}
+
+fn build_nodes<A: Arena + Default + 'static>(nodes: usize) -> Routine {
+    let mut arena = A::default();
+    let mut inputs = Rotation::new(nodes, |seed| edge_counts(nodes, seed));
+    Routine::new(
+        move || {
+            arena.reset();
+            let (mut edges, mut newest) = (0, 0);
+            for (number, &count) in inputs.turn().iter().enumerate() {
+                let slice = arena.alloc_slice_fill_with(count, |edge| (number + edge) as u32);
+                edges += slice.len();
+                let node = arena.alloc([number as u64; 8]);
+                newest = node[7];
+            }
+            (edges, newest)
+        },
+        move |&(edges, newest)| {
+            assert!(edges > nodes * 3 && edges < nodes * 5, "{edges} edges");
+            assert_eq!(newest, nodes as u64 - 1);
+        },
+    )
+}
+
+fn node(lab: &mut Lab) {
+    let group = lab.group("arena-node", "Which strategy builds a graph's nodes and edges fastest?");
+    group
+        .work("An iteration releases everything and allocates nodes of 64 bytes, each with a slice of 0 to 8 edges; 16 random graphs take turns. `ids` keeps nodes and edges in two vectors instead of an arena.")
+        .axis("nodes")
+        .unit("node")
+        .baseline("heap")
+        .quick_limit(1_000);
+    for nodes in [1_000, 10_000, 100_000] {
+        group.case("heap", nodes, move || build_nodes::<Heap>(nodes));
+        group.case("bump", nodes, move || build_nodes::<Bump>(nodes));
+        group.case("slab", nodes, move || build_nodes::<Slab>(nodes));
+        group.case("ids", nodes, move || {
+            let mut inputs = Rotation::new(nodes, |seed| edge_counts(nodes, seed));
+            let (mut all, mut edges) = (Vec::<([u64; 8], u32)>::new(), Vec::<u32>::new());
+            Routine::new(
+                move || {
+                    all.clear();
+                    edges.clear();
+                    for (number, &count) in inputs.turn().iter().enumerate() {
+                        edges.extend((0..count).map(|edge| (number + edge) as u32));
+                        all.push(([number as u64; 8], edges.len() as u32));
+                    }
+                    (edges.len(), all.last().map_or(0, |(node, _)| node[7]))
+                },
+                move |&(edges, newest)| {
+                    assert!(edges > nodes * 3 && edges < nodes * 5, "{edges} edges");
+                    assert_eq!(newest, nodes as u64 - 1);
+                },
+            )
+        });
+    }
+}
+
+/// Runs `work(thread, iterations)` on threads that start together; each must do [`BATCH`] things
+/// an iteration.
+fn on_threads(threads: usize, work: impl Fn(usize, u64) -> usize + Sync + 'static) -> Routine {
+    Routine::timed(
+        move |iterations| -> (Duration, Vec<bool>) {
+            let (elapsed, done) = race(threads, |thread| work(thread, iterations));
+            let right = done.iter().map(|&done| done == iterations as usize * BATCH).collect();
+            (elapsed, right)
+        },
+        move |right| assert_eq!(*right, vec![true; threads], "every thread does its work"),
+    )
+    .elements((threads * BATCH) as u64)
+}
+
+fn threads(lab: &mut Lab) {
+    let group = lab.group("arena-threads", "Do threads that allocate slow each other down?");
+    group
+        .work("Threads start together; in an iteration each allocates 1 000 objects of 64 bytes and releases them. Time is from the first start to the last end. `heap-handed-over` frees on another thread than allocated.")
+        .axis("threads")
+        .unit("allocation")
+        .baseline("heap");
+    for threads in [1, 2, 4] {
+        let input = || bench_harness::Input::new(threads.to_string(), (threads * BATCH) as u64);
+        group.case("bump-per-thread", input(), move || {
+            on_threads(threads, |_, iterations| {
+                let mut arena = Bump::default();
+                (0..iterations)
+                    .map(|_| {
+                        arena.reset();
+                        fill(&arena, BATCH)
+                    })
+                    .sum()
+            })
+        });
+        group.case("bump-shared", input(), move || {
+            let arena = Mutex::new(Bump::default());
+            on_threads(threads, move |thread, iterations| {
+                let mut done = 0;
+                for _ in 0..iterations {
+                    for _ in 0..BATCH {
+                        done += fill(&*arena.lock().expect("no thread panics"), 1);
+                    }
+                    if thread == 0 {
+                        arena.lock().expect("no thread panics").reset();
+                    }
+                }
+                done
+            })
+        });
+        group.case("heap", input(), move || {
+            on_threads(threads, |_, iterations| {
+                let mut done = 0;
+                let mut objects = Vec::with_capacity(BATCH);
+                for _ in 0..iterations {
+                    objects.extend((0..BATCH).map(|number| Box::new([number as u64; 8])));
+                    done += objects.len();
+                    objects.clear();
+                }
+                done
+            })
+        });
+        group.case("heap-handed-over", input(), move || {
+            let mailboxes: Arc<Vec<Mutex<Vec<Box<[u64; 8]>>>>> =
+                Arc::new((0..threads).map(|_| Mutex::default()).collect());
+            let barrier = Arc::new(Barrier::new(threads));
+            on_threads(threads, move |thread, iterations| {
+                let mut done = 0;
+                for _ in 0..iterations {
+                    let objects: Vec<_> =
+                        (0..BATCH).map(|number| Box::new([number as u64; 8])).collect();
+                    done += objects.len();
+                    let neighbour = &mailboxes[(thread + 1) % threads];
+                    let received = std::mem::replace(
+                        &mut *neighbour.lock().expect("no thread panics"),
+                        objects,
+                    );
+                    drop(received);
+                }
+                // What is still on its way is freed by whoever gets it.
+                barrier.wait();
+                mailboxes[thread].lock().expect("no thread panics").clear();
+                done
+            })
+        });
+    }
+}
+
+/// What the object pools lend: a buffer that is costly enough to be worth keeping.
+fn buffer() -> Vec<u8> {
+    vec![0; 1_024]
+}
+
+fn buffers() -> Pool<Vec<u8>> {
+    Pool::new(buffer, |buffer| buffer.fill(0))
+}
+
+/// Writes to a buffer, as its user would.
+fn use_buffer(buffer: &mut [u8]) -> usize {
+    buffer[0] = 1;
+    usize::from(std::hint::black_box(buffer)[0])
+}
+
+fn pool_get(lab: &mut Lab) {
+    let group = lab.group("object-pool/get", "Is a pooled buffer cheaper than a new one?");
+    group
+        .work("An iteration obtains and releases a zeroed buffer of 1 KiB 1 000 times.")
+        .axis("gets")
+        .unit("get")
+        .baseline("new");
+    let right = |used: &usize| assert_eq!(*used, BATCH);
+    group.case("new", BATCH, move || {
+        Routine::new(|| (0..BATCH).map(|_| use_buffer(&mut buffer())).sum(), right)
+    });
+    group.case("pool", BATCH, move || {
+        let pool = buffers();
+        Routine::new(move || (0..BATCH).map(|_| use_buffer(&mut pool.get())).sum(), right)
+    });
+}
+
+fn pool_threads(lab: &mut Lab) {
+    let group = lab.group("object-pool/get-threads", "Do threads that share a pool slow each other down?");
+    group
+        .work("Threads start together; in an iteration each obtains and releases a zeroed buffer of 1 KiB 1 000 times. Time is from the first start to the last end.")
+        .axis("threads")
+        .unit("get")
+        .baseline("new");
+    for threads in [1, 2, 4] {
+        let input = || bench_harness::Input::new(threads.to_string(), (threads * BATCH) as u64);
+        group.case("new", input(), move || {
+            on_threads(threads, |_, iterations| {
+                (0..iterations as usize * BATCH).map(|_| use_buffer(&mut buffer())).sum()
+            })
+        });
+        group.case("pool", input(), move || {
+            let pool = buffers();
+            on_threads(threads, move |_, iterations| {
+                (0..iterations as usize * BATCH).map(|_| use_buffer(&mut pool.get())).sum()
+            })
+        });
+        group.case("locked-vec", input(), move || {
+            let idle = Mutex::new(Vec::<Vec<u8>>::new());
+            on_threads(threads, move |_, iterations| {
+                let lock = || idle.lock().expect("no thread panics");
+                (0..iterations as usize * BATCH)
+                    .map(|_| {
+                        let kept = lock().pop();
+                        let mut object = kept.unwrap_or_else(buffer);
+                        let used = use_buffer(&mut object);
+                        object.fill(0);
+                        lock().push(object);
+                        used
+                    })
+                    .sum()
+            })
+        });
+    }
+}
+
+fn pool_prewarm(lab: &mut Lab) {
+    let group = lab.group("object-pool/prewarm", "What does a pool that was filled in advance save its first users?");
+    group
+        .work("An iteration holds as many zeroed buffers of 1 KiB at once from a pool never used before; filling it in advance is not part of the time, dropping it is not either.")
+        .axis("buffers held at once")
+        .unit("get")
+        .baseline("cold");
+    for count in [10, 100, 1_000] {
+        let case = move |prewarmed: usize| {
+            Routine::prepared(
+                move || {
+                    let pool = buffers();
+                    pool.prewarm(prewarmed);
+                    pool
+                },
+                move |pool| {
+                    let held: Vec<_> = (0..count).map(|_| pool.get()).collect();
+                    drop(held);
+                    pool
+                },
+                move |pool| {
+                    let stats = pool.stats();
+                    assert_eq!(stats.created, count as u64);
+                    assert_eq!(stats.reused, prewarmed as u64);
+                },
+            )
+        };
+        group.case("cold", count, move || case(0));
+        group.case("prewarmed", count, move || case(count));
+    }
+}
+
+fn pool_reuse(lab: &mut Lab) {
+    let group = lab.group("object-pool/reuse", "What is a pool worth when only some objects come back?");
+    group
+        .work("An iteration gets 1 000 zeroed buffers of 1 KiB; the given percentage of them is returned before the next get, the others are held until the end. The share of gets served from the pool must equal that percentage.")
+        .axis("% returned before the next get")
+        .unit("get")
+        .baseline("new");
+    for percent in [20_u64, 50, 80, 95] {
+        let input = || bench_harness::Input::new(percent.to_string(), BATCH as u64);
+        // 16 sequences with exactly this share of returns, in random order.
+        let sequences = move || {
+            Rotation::new(BATCH, move |seed| {
+                let mut random = oorandom::Rand64::new(u128::from(seed));
+                let mut returned: Vec<bool> =
+                    (0..BATCH as u64).map(|get| get * percent % 100 < percent).collect();
+                for last in (1..BATCH).rev() {
+                    returned.swap(last, random.rand_range(0..last as u64 + 1) as usize);
+                }
+                returned
+            })
+        };
+        group.case("new", input(), move || {
+            let mut sequences = sequences();
+            Routine::new(
+                move || {
+                    let mut held = Vec::with_capacity(BATCH);
+                    let mut used = 0;
+                    for &returned in sequences.turn() {
+                        let mut object = buffer();
+                        used += use_buffer(&mut object);
+                        if !returned {
+                            held.push(object);
+                        }
+                    }
+                    used
+                },
+                |used| assert_eq!(*used, BATCH),
+            )
+        });
+        group.case("pool", input(), move || {
+            let mut sequences = sequences();
+            // One idle object: what is returned serves the next get, and nothing else does.
+            let pool = buffers().with_limit(1);
+            Routine::new(
+                move || {
+                    let before = pool.stats();
+                    let mut held = Vec::with_capacity(BATCH);
+                    let mut used = 0;
+                    for &returned in sequences.turn() {
+                        let mut object = pool.get();
+                        used += use_buffer(&mut object);
+                        if !returned {
+                            held.push(object);
+                        }
+                    }
+                    let reused = pool.stats().reused - before.reused;
+                    (used, reused, before.idle as u64)
+                },
+                move |&(used, reused, idle)| {
+                    assert_eq!(used, BATCH);
+                    // The first get may find an object of the iteration before, the last returned
+                    // one serves nobody.
+                    let analytic = BATCH as u64 * percent / 100;
+                    assert!(
+                        reused + 1 >= analytic && reused <= analytic + idle,
+                        "{reused} gets were served from the pool, {analytic} expected"
+                    );
+                },
+            )
+        });
+    }
+}

@@ -1,0 +1,331 @@
+//! What do building and running a graph cost, by shape, size, strategy, grain and workers?
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use arena::{Arena, Bump, Heap, Slab};
+use bench_harness::{Group, Input, Lab, Rotation, Routine, spin};
+use engine::{Dag, NodeError, Outcome, Run, Shape, Strategy, shape};
+
+fn suite(lab: &mut Lab) {
+    lab.section("DAG construction");
+    for kind in ["chain", "diamond", "tree", "random"] {
+        build(lab, kind);
+    }
+    lab.section("DAG execution");
+    parallel(lab);
+    chain(lab);
+    diamond(lab);
+    workflows(lab);
+    for kind in ["tree", "layered", "wavefront"] {
+        large(lab, kind);
+    }
+    grain(lab);
+    workers(lab);
+}
+
+bench_harness::main!(suite);
+
+/// Seeds of shapes that are not random make no difference.
+fn shape_of(kind: &str, nodes: usize, seed: u64) -> Shape {
+    match kind {
+        "independent" => shape::independent(nodes),
+        "chain" => shape::chain(nodes),
+        "diamond" => shape::diamond(nodes),
+        "tree" => shape::tree(nodes),
+        // Every pair of nodes has an edge with probability 0.3 up to 100 nodes.
+        "random" if nodes <= 100 => shape::random(nodes, 0.15 * (nodes - 1) as f64, seed),
+        "random" => shape::random(nodes, 3.0, seed),
+        "layered" => shape::layered(nodes, seed),
+        "wavefront" => shape::wavefront(nodes),
+        _ => unreachable!("a shape of this file"),
+    }
+}
+
+/// The same shape with ids of its own, so that no hash table sees the same strings again.
+fn renamed(shape: &Shape, seed: u64) -> Shape {
+    let mut renamed = Shape::new();
+    for (index, id) in shape.ids().iter().enumerate() {
+        let dependencies = shape.dependencies(index).iter().map(|&node| node as usize);
+        renamed.push(format!("{id}-{seed:x}"), dependencies);
+    }
+    renamed
+}
+
+fn build(lab: &mut Lab, kind: &'static str) {
+    let group = lab.group(
+        &format!("dag-build/{kind}"),
+        "How long does building a graph take, by where its nodes are stored?",
+    );
+    group
+        .work("An iteration interns the string ids, checks the graph, stores it and drops it; nothing is said in advance about its size, and up to 16 graphs take turns. `by-hand` is what one writes without an engine: a map from ids to indices and a boxed closure a node.")
+        .axis("nodes")
+        .unit("node")
+        .baseline("by-hand")
+        .quick_limit(1_000);
+    for nodes in [10, 100, 1_000, 10_000, 100_000] {
+        group.case("by-hand", nodes, move || {
+            let mut shapes = rotation(kind, nodes);
+            Routine::new(
+                move || {
+                    let shape = shapes.turn();
+                    by_hand(shape).edges == shape.edge_count()
+                },
+                |right| assert!(right, "every edge is there"),
+            )
+        });
+        group.case("heap", nodes, move || builds::<Heap>(kind, nodes));
+        group.case("slab", nodes, move || builds::<Slab>(kind, nodes));
+        group.case("bump", nodes, move || builds::<Bump>(kind, nodes));
+    }
+}
+
+fn rotation(kind: &'static str, nodes: usize) -> Rotation<Shape> {
+    Rotation::new(nodes, |seed| renamed(&shape_of(kind, nodes, seed), seed))
+}
+
+fn builds<A: Arena + Default + Send + 'static>(kind: &'static str, nodes: usize) -> Routine {
+    let mut shapes = rotation(kind, nodes);
+    Routine::new(
+        move || {
+            let shape = shapes.turn();
+            let dag = shape
+                .build(A::default(), |_| |_: &Run<'_>| Ok(()))
+                .expect("a valid shape");
+            (dag.len(), dag.edge_count() == shape.edge_count())
+        },
+        move |&(built, edges)| assert!(built == nodes && edges, "every node and edge is there"),
+    )
+}
+
+type Work = Box<dyn Fn() -> Result<(), NodeError>>;
+
+/// A graph as one writes it without an engine.
+struct ByHand {
+    nodes: Vec<(Work, Vec<usize>)>,
+    edges: usize,
+}
+
+fn by_hand(shape: &Shape) -> ByHand {
+    let mut indices: HashMap<String, usize> = HashMap::new();
+    let mut graph = ByHand {
+        nodes: Vec::new(),
+        edges: 0,
+    };
+    for (index, id) in shape.ids().iter().enumerate() {
+        assert!(indices.insert(id.clone(), index).is_none(), "duplicate id");
+        let dependencies: Vec<usize> = shape
+            .dependencies(index)
+            .iter()
+            .map(|&node| indices[&shape.ids()[node as usize]])
+            .collect();
+        graph.edges += dependencies.len();
+        graph.nodes.push((Box::new(|| Ok(())), dependencies));
+    }
+    graph
+}
+
+/// A graph whose nodes count their runs, each for itself.
+struct Counted {
+    dag: Dag,
+    runs: &'static [AtomicU32],
+}
+
+impl Counted {
+    /// `work` is done by every node beside counting.
+    fn new(shape: &Shape, work: impl Fn(usize) + Copy + Send + Sync + 'static) -> &'static Self {
+        // Leaked: a node then holds a plain reference to its counter.
+        let runs: &'static [AtomicU32] =
+            Vec::leak((0..shape.len()).map(|_| AtomicU32::new(0)).collect());
+        let dag = shape
+            .build(Bump::default(), |index| {
+                move |_: &Run<'_>| {
+                    work(index);
+                    // A node runs once in a run, so nothing else writes its counter; a scheduler
+                    // that breaks this loses counts, and the check sees it.
+                    let run = runs[index].load(Ordering::Relaxed) + 1;
+                    runs[index].store(run, Ordering::Relaxed);
+                    Ok(())
+                }
+            })
+            .expect("a valid shape");
+        Box::leak(Box::new(Self { dag, runs }))
+    }
+
+    /// Whether every node ran as often as the others, and at least once.
+    fn ran_evenly(&self) -> bool {
+        let counts: HashSet<u32> =
+            self.runs.iter().map(|runs| runs.load(Ordering::Relaxed)).collect();
+        counts.len() == 1 && !counts.contains(&0)
+    }
+}
+
+/// Runs a graph again and again with the same outcome's memory.
+fn runs(strategy: Strategy, workers: usize, mut graphs: Rotation<&'static Counted>) -> Routine {
+    let scheduler = strategy.scheduler(workers).expect("threads can be started");
+    let mut outcome = Outcome::new();
+    Routine::new(
+        move || {
+            let graph = *graphs.turn();
+            scheduler.run_into(&graph.dag, &mut outcome);
+            (graph, outcome.completed())
+        },
+        |(graph, completed)| {
+            assert_eq!(*completed, graph.dag.len(), "every node completes");
+            assert!(graph.ran_evenly(), "every node runs once in every run");
+        },
+    )
+}
+
+/// One graph of this shape whose nodes do nothing but count.
+fn no_op(shape: &Shape) -> Rotation<&'static Counted> {
+    Rotation::of([Counted::new(shape, |_| ())])
+}
+
+/// As many workers as the machine has cores.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Adds a case for every scheduler.
+fn every_scheduler(group: &mut Group, input: impl Fn() -> Input, shape: impl Fn() -> Shape + Copy + 'static) {
+    for strategy in Strategy::ALL {
+        group.case(strategy, input(), move || runs(strategy, cores(), no_op(&shape())));
+    }
+}
+
+/// What the groups about running have in common.
+const RUN: &str = "An iteration runs a built graph on a scheduler that is already there, from the call until the outcome of every node is known. A node counts its run and returns a result. As many workers as cores.";
+
+fn running<'l>(lab: &'l mut Lab, id: &str, question: &str, work: &str) -> &'l mut Group {
+    lab.group(id, question)
+        .work(work)
+        .axis("nodes")
+        .unit("node")
+        .baseline("sequential")
+}
+
+fn parallel(lab: &mut Lab) {
+    let group = running(lab, "dag-run/parallel", "What does a scheduler cost when all nodes can run at once?", RUN);
+    for nodes in [10, 50, 100, 200, 500] {
+        every_scheduler(group, || nodes.into(), move || shape::independent(nodes));
+    }
+}
+
+fn chain(lab: &mut Lab) {
+    let group = running(lab, "dag-run/chain", "What does a scheduler cost when nothing can run in parallel?", RUN);
+    for nodes in [5, 10, 20, 50, 500] {
+        every_scheduler(group, || nodes.into(), move || shape::chain(nodes));
+    }
+}
+
+fn diamond(lab: &mut Lab) {
+    let group = running(lab, "dag-run/diamond", "What does the smallest fan-out and fan-in cost?", RUN);
+    every_scheduler(group, || 5.into(), || shape::diamond(5));
+}
+
+fn workflows(lab: &mut Lab) {
+    let group = running(
+        lab,
+        "dag-run/workflows",
+        "What do many small graphs cost when they are submitted at once?",
+        "An iteration submits graphs of 3 independent nodes to one scheduler and waits for all their outcomes. As many workers as cores.",
+    );
+    group.axis("graphs").unit("graph");
+    for graphs in [10, 50, 100] {
+        for strategy in Strategy::ALL {
+            group.case(strategy, graphs, move || {
+                let scheduler = strategy.scheduler(cores()).expect("threads can be started");
+                let dags: Vec<Dag> = (0..graphs)
+                    .map(|_| {
+                        let work = |_| |_: &Run<'_>| Ok(());
+                        shape::independent(3).build(Bump::default(), work).expect("a valid shape")
+                    })
+                    .collect();
+                Routine::new(
+                    move || scheduler.run_all(&dags),
+                    move |outcomes| {
+                        assert_eq!(outcomes.len(), graphs);
+                        assert!(outcomes.iter().all(|outcome| outcome.completed() == 3));
+                    },
+                )
+            });
+        }
+    }
+}
+
+fn large(lab: &mut Lab, kind: &'static str) {
+    let group = running(
+        lab,
+        &format!("dag-run/{kind}"),
+        "What does a scheduler cost a node, from a thousand nodes to a million?",
+        &format!("{RUN} `direct-threads`, which starts a thread for each node, is left out above 1 000 nodes."),
+    );
+    group.quick_limit(1_000);
+    for nodes in [1_000, 10_000, 100_000, 1_000_000] {
+        for strategy in Strategy::ALL {
+            if strategy != Strategy::DirectThreads || nodes <= 1_000 {
+                group.case(strategy, nodes, move || {
+                    let graph = |seed| Counted::new(&shape_of(kind, nodes, seed), |_| ());
+                    // Random ones take turns.
+                    let graphs = match kind {
+                        "layered" => Rotation::new(nodes, graph),
+                        _ => Rotation::of([graph(0)]),
+                    };
+                    runs(strategy, cores(), graphs)
+                });
+            }
+        }
+    }
+}
+
+/// A layered graph whose nodes compute between half and one and a half of `grain_ns`.
+fn computing(nodes: usize, grain_ns: f64) -> Rotation<&'static Counted> {
+    Rotation::new(nodes, |seed| {
+        Counted::new(&shape::layered(nodes, seed), move |index| {
+            if grain_ns > 0.0 {
+                spin(grain_ns * (0.5 + (index * 7 % 16) as f64 / 15.0));
+            }
+        })
+    })
+}
+
+fn grain(lab: &mut Lab) {
+    let group = running(
+        lab,
+        "dag-grain",
+        "How much must a node do before running nodes in parallel pays?",
+        "An iteration runs a layered graph of 225 nodes that compute for about as long as the input says, between half and one and a half of it. `rayon-level` waits for each layer, the others count dependencies. As many workers as cores.",
+    );
+    group.axis("work a node");
+    for (label, grain_ns) in [("no-op", 0.0), ("1 us", 1e3), ("10 us", 1e4), ("100 us", 1e5)] {
+        for strategy in Strategy::ALL {
+            group.case(strategy, Input::new(label, 225), move || {
+                runs(strategy, cores(), computing(225, grain_ns))
+            });
+        }
+    }
+}
+
+fn workers(lab: &mut Lab) {
+    let group = running(
+        lab,
+        "dag-workers",
+        "How does a scheduler scale with its workers?",
+        "An iteration runs a layered graph of 225 nodes that compute for about 10 us each. The times beyond as many workers as the machine has cores show what too many cost; there a speed-up above the number of cores would be a fault of the measurement.",
+    );
+    group.axis("workers");
+    let mut counts: Vec<usize> = std::iter::successors(Some(1), |count| Some(count * 2))
+        .take_while(|&count| count <= 2 * cores())
+        .collect();
+    if counts.last() != Some(&(2 * cores())) {
+        counts.push(2 * cores());
+    }
+    for count in counts {
+        for strategy in Strategy::ALL {
+            group.case(strategy, Input::new(count.to_string(), 225), move || {
+                runs(strategy, count, computing(225, 1e4))
+            });
+        }
+    }
+}

@@ -1,0 +1,495 @@
+//! Which interner finds, adds and resolves strings fastest, and what does it hold?
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use bench_harness::{Group, Input, Lab, Rotation, Routine, race};
+use intern::{Frozen, Interner, Local, Sharded, Striped, Symbol, Threaded};
+use oorandom::Rand64;
+
+/// Look-ups in an iteration of the groups over known strings, at most.
+const BATCH: usize = 10_000;
+
+fn suite(lab: &mut Lab) {
+    lab.section("String interning");
+    for alphabet in Alphabet::ALL {
+        hit(lab, alphabet);
+    }
+    for alphabet in Alphabet::ALL {
+        miss(lab, alphabet);
+    }
+    for alphabet in Alphabet::ALL {
+        mixed(lab, alphabet);
+    }
+    batch(lab);
+    resolve(lab);
+    for percent in [50, 90, 99] {
+        threads(lab, percent);
+    }
+    memory(lab);
+}
+
+bench_harness::main!(suite);
+
+/// The kinds of strings: what they look like decides what hashing and comparing them costs.
+#[derive(Clone, Copy)]
+enum Alphabet {
+    Node,
+    Dotted,
+    Words,
+}
+
+impl Alphabet {
+    const ALL: [Self; 3] = [Self::Node, Self::Dotted, Self::Words];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Node => "node",
+            Self::Dotted => "dotted",
+            Self::Words => "words",
+        }
+    }
+
+    fn describe(self) -> &'static str {
+        match self {
+            Self::Node => "Strings like `node-000123`.",
+            Self::Dotted => "Strings of 28 bytes like `service.eu-1.worker.00000123`.",
+            Self::Words => "Strings of two or three English words joined by `-`.",
+        }
+    }
+
+    /// `count` different strings.
+    fn strings(self, count: usize) -> Vec<String> {
+        match self {
+            Self::Node => (0..count).map(|number| format!("node-{number:06}")).collect(),
+            Self::Dotted => (0..count)
+                .map(|number| format!("service.eu-{}.worker.{number:08}", number % 7))
+                .collect(),
+            Self::Words => words(count),
+        }
+    }
+}
+
+/// Pairs of words of a real text, then triples.
+fn words(count: usize) -> Vec<String> {
+    let mut vocabulary: Vec<&str> = include_str!("../../LICENSE-APACHE")
+        .split(|c: char| !c.is_ascii_alphabetic())
+        .filter(|word| word.len() > 2)
+        .collect();
+    vocabulary.sort_unstable();
+    vocabulary.dedup();
+    let length = vocabulary.len();
+    let word = |number: usize| vocabulary[number % length];
+    (0..count)
+        .map(|number| match number.checked_sub(length * length) {
+            None => format!("{}-{}", word(number), word(number / length)),
+            Some(rest) => format!("{}-{}-{}", word(rest), word(rest / length), word(rest / length / length)),
+        })
+        .collect()
+}
+
+fn shuffle<T>(items: &mut [T], seed: u64) {
+    let mut random = Rand64::new(u128::from(seed));
+    for last in (1..items.len()).rev() {
+        items.swap(last, random.rand_range(0..last as u64 + 1) as usize);
+    }
+}
+
+/// The plain way: a map from owned strings, and a list of them to resolve.
+#[derive(Default)]
+struct Plain {
+    symbols: HashMap<String, Symbol>,
+    strings: Vec<String>,
+}
+
+impl Interner for Plain {
+    fn intern(&mut self, string: &str) -> Symbol {
+        if let Some(&symbol) = self.symbols.get(string) {
+            return symbol;
+        }
+        let symbol = Symbol::from_index(self.strings.len() as u32);
+        self.symbols.insert(string.to_owned(), symbol);
+        self.strings.push(string.to_owned());
+        symbol
+    }
+
+    fn get(&self, string: &str) -> Option<Symbol> {
+        self.symbols.get(string).copied()
+    }
+
+    fn resolve(&self, symbol: Symbol) -> &str {
+        &self.strings[symbol.index()]
+    }
+
+    fn len(&self) -> usize {
+        self.strings.len()
+    }
+}
+
+/// An interner that threads share.
+trait Shared: Sync + Default + 'static {
+    fn intern(&self, string: &str) -> Symbol;
+}
+
+/// A shared interner that one thread owns.
+#[derive(Default)]
+struct One<I>(I);
+
+macro_rules! shared {
+    ($($interner:ty),*) => {$(
+        impl Shared for $interner {
+            #[inline]
+            fn intern(&self, string: &str) -> Symbol {
+                self.intern(string)
+            }
+        }
+
+        impl Interner for One<$interner> {
+            #[inline]
+            fn intern(&mut self, string: &str) -> Symbol {
+                self.0.intern(string)
+            }
+
+            #[inline]
+            fn get(&self, string: &str) -> Option<Symbol> {
+                self.0.get(string)
+            }
+
+            #[inline]
+            fn resolve(&self, symbol: Symbol) -> &str {
+                self.0.resolve(symbol)
+            }
+
+            fn len(&self) -> usize {
+                self.0.len()
+            }
+        }
+    )*};
+}
+
+shared!(Threaded, Sharded, Striped);
+
+/// Adds a case for every strategy.
+macro_rules! every_strategy {
+    ($group:expr, $input:expr, $routine:ident($($argument:expr),*)) => {
+        $group.case("std-map", $input, move || $routine::<Plain>($($argument),*));
+        $group.case("local", $input, move || $routine::<Local>($($argument),*));
+        $group.case("threaded", $input, move || $routine::<One<Threaded>>($($argument),*));
+        $group.case("sharded", $input, move || $routine::<One<Sharded>>($($argument),*));
+        $group.case("striped", $input, move || $routine::<One<Striped>>($($argument),*));
+    };
+}
+
+/// An interner that knows `strings`.
+fn filled<I: Interner + Default>(strings: &[String]) -> I {
+    let mut interner = I::default();
+    for string in strings {
+        interner.intern(string);
+    }
+    assert_eq!(interner.len(), strings.len());
+    interner
+}
+
+/// Strings and the symbols an interner must give them, in an order of their own.
+fn known<I: Interner>(interner: &I, strings: &[String]) -> Vec<(String, Symbol)> {
+    let symbol = |string: &String| interner.get(string).expect("the string was interned");
+    let mut known: Vec<_> = strings.iter().map(|string| (string.clone(), symbol(string))).collect();
+    shuffle(&mut known, 1);
+    known
+}
+
+/// What a batch of interned strings is folded to, so that no answer can be left out.
+fn fold(sum: u64, symbol: Symbol) -> u64 {
+    sum.wrapping_mul(31).wrapping_add(symbol.index() as u64)
+}
+
+/// Windows of a shuffled list that take turns, each with the fold of its symbols.
+struct Windows {
+    known: Vec<(String, Symbol)>,
+    expected: Vec<u64>,
+    window: usize,
+    next: usize,
+}
+
+impl Windows {
+    fn new(known: Vec<(String, Symbol)>) -> Self {
+        let window = known.len().min(BATCH);
+        let expected = known
+            .chunks_exact(window)
+            .map(|chunk| chunk.iter().fold(0, |sum, &(_, symbol)| fold(sum, symbol)))
+            .collect();
+        Self { known, expected, window, next: 0 }
+    }
+
+    /// The window whose turn it is, and the fold of its symbols.
+    fn turn(&mut self) -> (&[(String, Symbol)], u64) {
+        let turn = self.next;
+        self.next = (turn + 1) % self.expected.len();
+        (&self.known[turn * self.window..][..self.window], self.expected[turn])
+    }
+}
+
+fn hit(lab: &mut Lab, alphabet: Alphabet) {
+    let group = lab.group(
+        &format!("intern-hit/{}", alphabet.name()),
+        "How long does it take to find the symbol of a known string?",
+    );
+    group
+        .work(&format!("An iteration interns up to 10 000 known strings in random order. {}", alphabet.describe()))
+        .quick_limit(1_000);
+    describe(group);
+    for count in [1_000, 100_000, 1_000_000] {
+        every_strategy!(group, count, hits(alphabet, count));
+    }
+}
+
+fn describe(group: &mut Group) {
+    group.axis("strings").unit("string").baseline("std-map");
+}
+
+fn hits<I: Interner + Default + 'static>(alphabet: Alphabet, count: usize) -> Routine {
+    let strings = alphabet.strings(count);
+    let mut interner: I = filled(&strings);
+    let mut windows = Windows::new(known(&interner, &strings));
+    let elements = windows.window as u64;
+    Routine::new(
+        move || {
+            let (window, expected) = windows.turn();
+            let sum = window.iter().fold(0, |sum, (string, _)| fold(sum, interner.intern(string)));
+            sum == expected
+        },
+        |right| assert!(right, "an interned string has another symbol than before"),
+    )
+    .elements(elements)
+}
+
+fn miss(lab: &mut Lab, alphabet: Alphabet) {
+    let group = lab.group(
+        &format!("intern-miss/{}", alphabet.name()),
+        "How long does it take to add a string?",
+    );
+    group
+        .work(&format!("An iteration interns all strings into a new interner; dropping it is not part of the time. {}", alphabet.describe()))
+        .quick_limit(1_000)
+        .standard_limit(match alphabet {
+            Alphabet::Dotted => u64::MAX,
+            Alphabet::Node | Alphabet::Words => 100_000,
+        });
+    describe(group);
+    for count in [1_000, 100_000, 1_000_000] {
+        every_strategy!(group, count, misses(alphabet, count));
+    }
+}
+
+fn misses<I: Interner + Default + 'static>(alphabet: Alphabet, count: usize) -> Routine {
+    let strings = alphabet.strings(count);
+    Routine::prepared(
+        I::default,
+        move |mut interner| {
+            let sum = strings.iter().fold(0, |sum, string| fold(sum, interner.intern(string)));
+            (interner, sum)
+        },
+        move |(interner, _)| assert_eq!(interner.len(), count),
+    )
+}
+
+fn mixed(lab: &mut Lab, alphabet: Alphabet) {
+    let group = lab.group(
+        &format!("intern-mixed/{}", alphabet.name()),
+        "How long does interning take when every other string is new?",
+    );
+    group
+        .work(&format!("An iteration interns strings of which each comes twice, in random order, into a new interner; dropping it is not part of the time. {}", alphabet.describe()))
+        .quick_limit(1_000)
+        .standard_limit(100_000);
+    describe(group);
+    for count in [1_000, 100_000, 1_000_000] {
+        every_strategy!(group, count, mixes(alphabet, count));
+    }
+}
+
+fn mixes<I: Interner + Default + 'static>(alphabet: Alphabet, count: usize) -> Routine {
+    let once = alphabet.strings(count / 2);
+    let mut stream: Vec<String> = once.iter().chain(&once).cloned().collect();
+    shuffle(&mut stream, 1);
+    Routine::prepared(
+        I::default,
+        move |mut interner| {
+            let sum = stream.iter().fold(0, |sum, string| fold(sum, interner.intern(string)));
+            (interner, sum)
+        },
+        move |(interner, _)| assert_eq!(interner.len(), count / 2),
+    )
+}
+
+fn batch(lab: &mut Lab) {
+    let group = lab.group("intern-batch", "Is interning 100 strings at once cheaper than one by one?");
+    group.work("An iteration interns 100 known strings, one by one or in one call, into a list of symbols; 16 sets of strings take turns.");
+    describe(group);
+    group.baseline("local");
+    group.case("local", 100, || batches::<Local>(false));
+    group.case("local-batch", 100, || batches::<Local>(true));
+    group.case("threaded", 100, || batches::<One<Threaded>>(false));
+    group.case("threaded-batch", 100, || batches::<One<Threaded>>(true));
+    group.case("sharded", 100, || batches::<One<Sharded>>(false));
+    group.case("sharded-batch", 100, || batches::<One<Sharded>>(true));
+    group.case("striped", 100, || batches::<One<Striped>>(false));
+    group.case("striped-batch", 100, || batches::<One<Striped>>(true));
+}
+
+fn batches<I: Interner + Default + 'static>(at_once: bool) -> Routine {
+    let strings = Alphabet::Dotted.strings(1_600);
+    let mut interner: I = filled(&strings);
+    let mut sets = Rotation::new(100, |seed| {
+        let set = strings[seed as usize * 100..][..100].to_vec();
+        let symbols: Vec<Symbol> =
+            set.iter().map(|string| interner.get(string).expect("a known string")).collect();
+        (set, symbols)
+    });
+    let mut symbols = Vec::with_capacity(100);
+    Routine::new(
+        move || {
+            let (set, expected) = sets.turn();
+            symbols.clear();
+            if at_once {
+                let set: [&str; 100] = std::array::from_fn(|at| set[at].as_str());
+                interner.intern_batch(&set, &mut symbols);
+            } else {
+                symbols.extend(set.iter().map(|string| interner.intern(string)));
+            }
+            symbols == *expected
+        },
+        |right| assert!(right, "a batch must give the symbols that single calls give"),
+    )
+}
+
+fn resolve(lab: &mut Lab) {
+    let group = lab.group("intern-resolve", "How long does it take to get the string of a symbol?");
+    group
+        .work("An iteration resolves up to 10 000 symbols in random order and reads the length and the last byte of each string. `frozen` is the read-only copy made of an interner. Strings of 28 bytes.")
+        .quick_limit(1_000);
+    describe(group);
+    for count in [1_000, 100_000, 1_000_000] {
+        every_strategy!(group, count, resolves(count));
+        group.case("frozen", count, move || {
+            let strings = Alphabet::Dotted.strings(count);
+            let live: Local = filled(&strings);
+            let frozen = Frozen::from_interner(&live);
+            resolved(known(&live, &strings), move |symbol| fold_text(frozen.resolve(symbol)))
+        });
+    }
+}
+
+/// What a resolved string is folded to: its length and its last byte.
+fn fold_text(text: &str) -> u64 {
+    text.len() as u64 * 256 + u64::from(*text.as_bytes().last().unwrap_or(&0))
+}
+
+fn resolves<I: Interner + Default + 'static>(count: usize) -> Routine {
+    let strings = Alphabet::Dotted.strings(count);
+    let interner: I = filled(&strings);
+    resolved(known(&interner, &strings), move |symbol| fold_text(interner.resolve(symbol)))
+}
+
+fn resolved(known: Vec<(String, Symbol)>, text: impl Fn(Symbol) -> u64 + 'static) -> Routine {
+    let window = known.len().min(BATCH);
+    let symbols: Vec<Symbol> = known.iter().map(|&(_, symbol)| symbol).collect();
+    let expected: Vec<u64> = known
+        .chunks_exact(window)
+        .map(|chunk| chunk.iter().fold(0, |sum, (string, _)| sum ^ fold_text(string).rotate_left(sum as u32 % 64)))
+        .collect();
+    let mut turn = 0;
+    Routine::new(
+        move || {
+            let chunk = &symbols[turn * window..][..window];
+            let right = expected[turn];
+            turn = (turn + 1) % expected.len();
+            chunk.iter().fold(0, |sum: u64, &symbol| sum ^ text(symbol).rotate_left(sum as u32 % 64)) == right
+        },
+        |right| assert!(right, "a symbol resolves to another string"),
+    )
+    .elements(window as u64)
+}
+
+/// Strings that are known before a race between threads begins.
+const KNOWN: usize = 100_000;
+
+/// Strings that each thread interns in an iteration of a race.
+const RACE: usize = 1_000;
+
+impl Shared for Mutex<Local> {
+    fn intern(&self, string: &str) -> Symbol {
+        self.lock().expect("no thread panics").intern(string)
+    }
+}
+
+fn threads(lab: &mut Lab, percent: u64) {
+    let group = lab.group(
+        &format!("intern-threads/{percent}"),
+        &format!("How do threads that share an interner get on when {percent} % of the strings are known?"),
+    );
+    group.work("Threads start together, on an interner of 100 000 known strings of 28 bytes; in an iteration each interns 1 000 strings, the new ones its own. Time is from the first start to the last end.");
+    group.axis("threads").unit("string").baseline("locked-local");
+    for threads in [1, 2] {
+        let input = || Input::new(threads.to_string(), (threads * RACE) as u64);
+        group.case("locked-local", input(), move || shared::<Mutex<Local>>(threads, percent));
+        group.case("threaded", input(), move || shared::<Threaded>(threads, percent));
+        group.case("sharded", input(), move || shared::<Sharded>(threads, percent));
+        group.case("striped", input(), move || shared::<Striped>(threads, percent));
+    }
+}
+
+fn shared<I: Shared>(threads: usize, percent: u64) -> Routine {
+    let strings = Alphabet::Dotted.strings(KNOWN);
+    Routine::timed(
+        move |iterations| {
+            let interner = I::default();
+            let symbols: Vec<Symbol> = strings.iter().map(|string| interner.intern(string)).collect();
+            // Made before the race: formatting a string costs more than interning it.
+            let streams: Vec<Vec<(String, Option<Symbol>)>> = (0..threads)
+                .map(|thread| {
+                    let mut random = Rand64::new(thread as u128);
+                    (0..iterations as usize * RACE)
+                        .map(|number| {
+                            if random.rand_range(0..100) < percent {
+                                let known = random.rand_range(0..KNOWN as u64) as usize;
+                                (strings[known].clone(), Some(symbols[known]))
+                            } else {
+                                (format!("new-{thread}-{number:022}"), None)
+                            }
+                        })
+                        .collect()
+                })
+                .collect();
+            let (elapsed, right) = race(threads, |thread| {
+                streams[thread].iter().all(|(string, expected)| {
+                    let symbol = interner.intern(string);
+                    expected.is_none_or(|expected| expected == symbol)
+                })
+            });
+            (elapsed, right)
+        },
+        move |right| assert_eq!(*right, vec![true; threads], "a known string has its symbol"),
+    )
+    .elements((threads * RACE) as u64)
+}
+
+fn memory(lab: &mut Lab) {
+    let group = lab.group("intern-memory", "How much memory does an interner hold?");
+    group
+        .work("An iteration interns all strings of 28 bytes into a new interner and keeps it; held bytes include the strings.")
+        .standard_limit(100_000)
+        .quick_limit(0);
+    describe(group);
+    for count in [100_000, 1_000_000] {
+        every_strategy!(group, count, misses(Alphabet::Dotted, count));
+        group.case("frozen", count, move || {
+            let live: Local = filled(&Alphabet::Dotted.strings(count));
+            Routine::prepared(
+                || (),
+                move |()| Frozen::from_interner(&live),
+                move |frozen| assert_eq!(frozen.len(), count),
+            )
+        });
+    }
+}

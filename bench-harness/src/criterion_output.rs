@@ -1,0 +1,175 @@
+//! Reads what criterion 0.8 leaves in its output folder. The only place that knows its layout.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::record::Sample;
+
+/// The samples of one benchmark.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    /// Criterion's id: the parts of the name joined by `/`.
+    pub full_id: String,
+    /// Timed batches in the order in which they were taken.
+    pub samples: Vec<Sample>,
+}
+
+/// Why criterion's files could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CriterionError {
+    /// A file or folder could not be read.
+    #[error("cannot read {}: {error}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// A file does not hold what criterion writes.
+    #[error("{} is not what criterion writes: {reason}", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// Reads the latest run of every benchmark below `home`, the folder that `CRITERION_HOME` named.
+///
+/// Ids come from `benchmark.json`, because criterion cuts and rewrites names in its paths.
+///
+/// # Errors
+///
+/// Fails when a file cannot be read, is not JSON of the expected shape, or holds times that are
+/// negative or not finite.
+pub fn read(home: &Path) -> Result<Vec<Measured>, CriterionError> {
+    let mut found = Vec::new();
+    let mut folders = vec![home.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let io = |error| CriterionError::Io {
+            path: folder.clone(),
+            error,
+        };
+        for entry in fs::read_dir(&folder).map_err(io)? {
+            let path = entry.map_err(io)?.path();
+            if path.ends_with("new") && path.join("benchmark.json").is_file() {
+                found.push(read_one(&path)?);
+            } else if path.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    found.sort_by(|one, other| one.full_id.cmp(&other.full_id));
+    Ok(found)
+}
+
+#[derive(Deserialize)]
+struct Benchmark {
+    full_id: String,
+}
+
+#[derive(Deserialize)]
+struct Samples {
+    iters: Vec<f64>,
+    times: Vec<f64>,
+}
+
+fn read_one(folder: &Path) -> Result<Measured, CriterionError> {
+    let benchmark: Benchmark = read_json(&folder.join("benchmark.json"))?;
+    let path = folder.join("sample.json");
+    let samples: Samples = read_json(&path)?;
+    let content = |reason: String| CriterionError::Content {
+        path: path.clone(),
+        reason,
+    };
+    if samples.iters.len() != samples.times.len() {
+        return Err(content(format!(
+            "{} iteration counts and {} times",
+            samples.iters.len(),
+            samples.times.len()
+        )));
+    }
+    let samples = samples
+        .iters
+        .iter()
+        .zip(&samples.times)
+        .map(|(&iterations, &elapsed_ns)| {
+            if !(iterations.is_finite() && iterations >= 1.0) {
+                return Err(content(format!("a sample of {iterations} iterations")));
+            }
+            if !(elapsed_ns.is_finite() && elapsed_ns >= 0.0) {
+                return Err(content(format!("a sample of {elapsed_ns} ns")));
+            }
+            Ok(Sample {
+                iterations: iterations as u64,
+                elapsed_ns: elapsed_ns as u64,
+            })
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Measured {
+        full_id: benchmark.full_id,
+        samples,
+    })
+}
+
+fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, CriterionError> {
+    let text = fs::read_to_string(path).map_err(|error| CriterionError::Io {
+        path: path.to_owned(),
+        error,
+    })?;
+    serde_json::from_str(&text).map_err(|error| CriterionError::Content {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(benchmark: &str, sample: &str) -> tempfile::TempDir {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("group_a").join("series").join("10").join("new");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("benchmark.json"), benchmark).unwrap();
+        fs::write(folder.join("sample.json"), sample).unwrap();
+        home
+    }
+
+    const BENCHMARK: &str = r#"{"group_id":"group/a","full_id":"group/a/series/10"}"#;
+
+    #[test]
+    fn ids_come_from_the_file_and_samples_keep_their_order() {
+        let home = write(
+            BENCHMARK,
+            r#"{"sampling_mode":"Linear","iters":[1.0,2.0],"times":[197.0,398.0]}"#,
+        );
+        let read = read(home.path()).unwrap();
+        assert_eq!(read.len(), 1);
+        assert_eq!(read[0].full_id, "group/a/series/10");
+        let samples = [(1, 197), (2, 398)].map(|(iterations, elapsed_ns)| Sample {
+            iterations,
+            elapsed_ns,
+        });
+        assert_eq!(read[0].samples, samples);
+    }
+
+    #[track_caller]
+    fn check_refused(sample: &str, reason: &str) {
+        let error = read(write(BENCHMARK, sample).path()).unwrap_err().to_string();
+        assert!(error.contains(reason) && error.contains("sample.json"), "{error}");
+    }
+
+    #[test]
+    fn impossible_samples_are_refused_with_their_file() {
+        check_refused(r#"{"iters":[1.0,2.0],"times":[197.0]}"#, "2 iteration counts and 1 times");
+        check_refused(r#"{"iters":[0.0],"times":[197.0]}"#, "a sample of 0 iterations");
+        check_refused(r#"{"iters":[1.0],"times":[-1.0]}"#, "a sample of -1 ns");
+        check_refused(r#"{"iters":[1.0]}"#, "missing field");
+    }
+}

@@ -1,0 +1,533 @@
+//! Cases: what is measured, defined once and driven by criterion or by the counting pass.
+//!
+//! A case is identified by `group/series/input`: a group is one chart and one table and answers
+//! one question, a series is one line (nearly always a strategy), the input is the x position.
+
+use std::fmt;
+use std::hint::black_box;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use criterion::{BatchSize, Bencher, BenchmarkId, Criterion, Throughput};
+
+use crate::record::{Allocations, CaseId, CaseInfo, Extras, GroupInfo, Listed, Profile};
+use crate::tally::Tally;
+
+/// Collects the groups of one suite.
+#[derive(Default)]
+pub struct Lab {
+    section: String,
+    groups: Vec<Group>,
+}
+
+impl Lab {
+    /// Files that the user gave for this run: what a suite does with them is its own affair.
+    ///
+    /// They come from [`INPUT_FILES`].
+    pub fn files(&self) -> Vec<PathBuf> {
+        std::env::var_os(INPUT_FILES)
+            .map(|paths| std::env::split_paths(&paths).collect())
+            .unwrap_or_default()
+    }
+
+    /// The output of `cargo metadata` for the workspace that is measured.
+    ///
+    /// Read from the file that [`CARGO_METADATA`] names, or asked of cargo where it names none.
+    ///
+    /// # Errors
+    ///
+    /// Fails with a sentence when the file cannot be read or cargo fails.
+    pub fn cargo_metadata(&self) -> Result<String, String> {
+        if let Some(path) = std::env::var_os(CARGO_METADATA) {
+            return std::fs::read_to_string(&path)
+                .map_err(|error| format!("cannot read {}: {error}", path.display()));
+        }
+        let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+            .args(["metadata", "--format-version", "1"])
+            .output()
+            .map_err(|error| format!("cannot run cargo metadata: {error}"))?;
+        if !output.status.success() {
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("cargo metadata failed: {}", stderr.trim()));
+        }
+        String::from_utf8(output.stdout)
+            .map_err(|_| "cargo metadata did not print UTF-8".to_owned())
+    }
+
+    /// Ends the process because what the suite was given cannot be measured; `sentence` says why.
+    pub fn refuse(&self, sentence: impl fmt::Display) -> ! {
+        eprintln!("{sentence}");
+        std::process::exit(REFUSED)
+    }
+
+    /// Names the section of the report that the following groups belong to.
+    pub fn section(&mut self, title: &str) -> &mut Self {
+        self.section = title.to_owned();
+        self
+    }
+
+    /// Adds a group: one question, answered by one chart and one table.
+    ///
+    /// `id` is the first part of every case's id and may contain `/`; `question` is printed above
+    /// the chart.
+    ///
+    /// # Panics
+    ///
+    /// Panics when the suite already has a group of this id.
+    pub fn group(&mut self, id: &str, question: &str) -> &mut Group {
+        assert!(
+            self.groups.iter().all(|group| group.info.group != id),
+            "group `{id}` is defined twice; give each group its own id"
+        );
+        self.groups.push(Group {
+            info: GroupInfo {
+                group: id.to_owned(),
+                section: self.section.clone(),
+                question: question.to_owned(),
+                work: String::new(),
+                baseline: None,
+                axis: "input".to_owned(),
+                unit: "element".to_owned(),
+                suite: String::new(),
+            },
+            quick_limit: u64::MAX,
+            standard_limit: u64::MAX,
+            cases: Vec::new(),
+        });
+        self.groups.last_mut().expect("just pushed")
+    }
+
+    /// Every case with its group, in order of definition.
+    fn infos(&self) -> impl Iterator<Item = CaseInfo> {
+        self.groups.iter().flat_map(|group| {
+            group.cases.iter().map(|case| CaseInfo {
+                case: group.id(case),
+                profile: group.profile(case),
+            })
+        })
+    }
+
+    /// Gives every case to criterion, which decides by its command line what to run.
+    fn criterion(&mut self, criterion: &mut Criterion) {
+        for group in &mut self.groups {
+            let mut driven = criterion.benchmark_group(group.info.group.as_str());
+            for case in &mut group.cases {
+                if let Some(elements) = case.input.elements {
+                    driven.throughput(Throughput::Elements(elements));
+                }
+                let id = BenchmarkId::new(&case.series, &case.input.label);
+                driven.bench_function(id, |bencher| case.routine().measure.criterion(bencher));
+                // Only the counting pass needs it again.
+                if std::env::var_os(EXTRAS_FILE).is_none() {
+                    case.state = State::Done;
+                }
+            }
+            driven.finish();
+        }
+    }
+
+    /// Counts one iteration of every case that criterion has just run.
+    fn extras(&mut self) -> Vec<Extras> {
+        let mut all = Vec::new();
+        for group in &mut self.groups {
+            for case in &mut group.cases {
+                let State::Ready(routine) = &mut case.state else {
+                    continue;
+                };
+                let allocations = routine.measure.count();
+                // The answer must still be right after it was timed and counted.
+                routine.measure.once();
+                all.push(Extras {
+                    case: CaseId {
+                        group: group.info.group.clone(),
+                        series: case.series.clone(),
+                        input: case.input.label.clone(),
+                    },
+                    elements: routine.elements.or(case.input.elements).unwrap_or(1),
+                    allocations,
+                });
+            }
+        }
+        all
+    }
+}
+
+/// Iterations that are counted together.
+const COUNTED_ITERATIONS: u64 = 8;
+
+/// Where one iteration allocates more than this, repeating it would take long and tell little.
+const LARGE_BYTES: u64 = 1 << 20;
+
+/// One question: the cases that answer it and what the report says about them.
+pub struct Group {
+    info: GroupInfo,
+    quick_limit: u64,
+    standard_limit: u64,
+    cases: Vec<Case>,
+}
+
+impl Group {
+    /// What one iteration does, what is inside the timed region and what is dropped in it.
+    pub fn work(&mut self, work: &str) -> &mut Self {
+        self.info.work = work.to_owned();
+        self
+    }
+
+    /// The series that the others are compared with.
+    pub fn baseline(&mut self, series: &str) -> &mut Self {
+        self.info.baseline = Some(series.to_owned());
+        self
+    }
+
+    /// What the input is, as the name of the x axis: `nodes`, `bytes an object`.
+    pub fn axis(&mut self, axis: &str) -> &mut Self {
+        self.info.axis = axis.to_owned();
+        self
+    }
+
+    /// What one element is, in the singular: `node`, `string`. Throughput is elements per second.
+    pub fn unit(&mut self, unit: &str) -> &mut Self {
+        self.info.unit = unit.to_owned();
+        self
+    }
+
+    /// Leaves cases of more than this many elements out of the `quick` profile.
+    ///
+    /// Holds for cases added afterwards as for those added before.
+    pub fn quick_limit(&mut self, elements: u64) -> &mut Self {
+        self.quick_limit = elements;
+        self
+    }
+
+    /// Leaves cases of more than this many elements to the `full` profile.
+    pub fn standard_limit(&mut self, elements: u64) -> &mut Self {
+        self.standard_limit = elements;
+        self
+    }
+
+    /// Adds a case. `setup` runs once, outside any measurement, when the case is first needed.
+    ///
+    /// # Panics
+    ///
+    /// Panics when the group already has a case of this series and input.
+    pub fn case(
+        &mut self,
+        series: impl fmt::Display,
+        input: impl Into<Input>,
+        setup: impl FnOnce() -> Routine + 'static,
+    ) -> &mut Self {
+        let case = Case {
+            series: series.to_string(),
+            input: input.into(),
+            state: State::Defined(Box::new(setup)),
+        };
+        let id = self.id(&case);
+        assert!(
+            self.cases.iter().all(|other| self.id(other) != id),
+            "case `{id}` is defined twice; give each case its own series or input"
+        );
+        self.cases.push(case);
+        self
+    }
+
+    fn id(&self, case: &Case) -> CaseId {
+        CaseId {
+            group: self.info.group.clone(),
+            series: case.series.clone(),
+            input: case.input.label.clone(),
+        }
+    }
+
+    fn profile(&self, case: &Case) -> Profile {
+        let elements = case.input.elements.unwrap_or(0);
+        if elements <= self.quick_limit.min(self.standard_limit) {
+            Profile::Quick
+        } else if elements <= self.standard_limit {
+            Profile::Standard
+        } else {
+            Profile::Full
+        }
+    }
+}
+
+/// The x position of a case: its label and, where it is known before the setup, how many elements
+/// one iteration handles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    label: String,
+    elements: Option<u64>,
+}
+
+impl Input {
+    /// An input called `label` of which one iteration handles `elements`.
+    pub fn new(label: impl Into<String>, elements: u64) -> Self {
+        Self {
+            label: label.into(),
+            elements: Some(elements),
+        }
+    }
+}
+
+impl From<usize> for Input {
+    /// The input `1000` has 1000 elements.
+    fn from(elements: usize) -> Self {
+        Self::new(elements.to_string(), elements as u64)
+    }
+}
+
+impl From<&str> for Input {
+    fn from(label: &str) -> Self {
+        Self {
+            label: label.to_owned(),
+            elements: None,
+        }
+    }
+}
+
+impl From<String> for Input {
+    fn from(label: String) -> Self {
+        Self::from(label.as_str())
+    }
+}
+
+struct Case {
+    series: String,
+    input: Input,
+    state: State,
+}
+
+enum State {
+    Defined(Box<dyn FnOnce() -> Routine>),
+    Ready(Routine),
+    Done,
+}
+
+impl Case {
+    /// The routine, set up and checked at the first call.
+    fn routine(&mut self) -> &mut Routine {
+        if let State::Defined(_) = self.state {
+            let State::Defined(setup) = std::mem::replace(&mut self.state, State::Done) else {
+                unreachable!("the state was just looked at");
+            };
+            let mut routine = setup();
+            routine.measure.once();
+            self.state = State::Ready(routine);
+        }
+        match &mut self.state {
+            State::Ready(routine) => routine,
+            State::Defined(_) | State::Done => unreachable!("a case is measured once"),
+        }
+    }
+}
+
+/// What a case runs, and how its answer is checked.
+///
+/// Every constructor takes a check: a benchmark that does not look at its answer cannot be
+/// written. The check runs before anything is timed and again at the end; a failed check makes
+/// the case a failed row of the report.
+pub struct Routine {
+    measure: Box<dyn Measure>,
+    elements: Option<u64>,
+}
+
+impl Routine {
+    /// Times `run`; dropping its output is part of the time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bench_harness::Routine;
+    ///
+    /// let numbers: Vec<u64> = (0..1000).collect();
+    /// Routine::new(move || numbers.iter().sum::<u64>(), |sum| assert_eq!(*sum, 499_500));
+    /// ```
+    pub fn new<T: 'static>(
+        run: impl FnMut() -> T + 'static,
+        check: impl FnMut(&T) + 'static,
+    ) -> Self {
+        Self::from_measure(Plain { run, check })
+    }
+
+    /// Times `run` on what `prepare` makes; neither `prepare` nor dropping the output is timed.
+    pub fn prepared<I: 'static, T: 'static>(
+        prepare: impl FnMut() -> I + 'static,
+        run: impl FnMut(I) -> T + 'static,
+        check: impl FnMut(&T) + 'static,
+    ) -> Self {
+        Self::from_measure(Prepared {
+            prepare,
+            run,
+            check,
+        })
+    }
+
+    /// `run` repeats the work as often as it is told and takes the time itself, for work on
+    /// several threads that have to start together.
+    pub fn timed<T: 'static>(
+        run: impl FnMut(u64) -> (Duration, T) + 'static,
+        check: impl FnMut(&T) + 'static,
+    ) -> Self {
+        Self::from_measure(Timed { run, check })
+    }
+
+    /// How many elements one iteration handles, where the input does not say it.
+    pub fn elements(mut self, elements: u64) -> Self {
+        self.elements = Some(elements);
+        self
+    }
+
+    fn from_measure(measure: impl Measure + 'static) -> Self {
+        Self {
+            measure: Box::new(measure),
+            elements: None,
+        }
+    }
+}
+
+/// The ways a routine is driven.
+trait Measure {
+    /// Lets criterion time it.
+    fn criterion(&mut self, bencher: &mut Bencher<'_>);
+
+    /// Runs it once and checks the answer.
+    fn once(&mut self);
+
+    /// Runs it `iterations` times.
+    fn repeat(&mut self, iterations: u64);
+
+    /// Counts what it allocates.
+    ///
+    /// The number of iterations is fixed, so that the same code counts the same; more than one,
+    /// because memory that grows now and then is paid for now and then.
+    fn count(&mut self) -> Allocations {
+        let ((), single) = Tally::count(|| self.repeat(1));
+        let iterations = if single.bytes > LARGE_BYTES { 1 } else { COUNTED_ITERATIONS };
+        let ((), all) = Tally::count(|| self.repeat(iterations));
+        Allocations {
+            iterations,
+            count: all.count,
+            reallocations: all.reallocations,
+            bytes: all.bytes,
+            peak_bytes: single.peak_bytes,
+            held_bytes: single.live_bytes,
+        }
+    }
+}
+
+struct Plain<R, C> {
+    run: R,
+    check: C,
+}
+
+impl<T, R: FnMut() -> T, C: FnMut(&T)> Measure for Plain<R, C> {
+    fn criterion(&mut self, bencher: &mut Bencher<'_>) {
+        bencher.iter(&mut self.run);
+    }
+
+    fn once(&mut self) {
+        (self.check)(&(self.run)());
+    }
+
+    fn repeat(&mut self, iterations: u64) {
+        for _ in 0..iterations {
+            black_box((self.run)());
+        }
+    }
+}
+
+struct Prepared<P, R, C> {
+    prepare: P,
+    run: R,
+    check: C,
+}
+
+impl<I, T, P: FnMut() -> I, R: FnMut(I) -> T, C: FnMut(&T)> Measure for Prepared<P, R, C> {
+    fn criterion(&mut self, bencher: &mut Bencher<'_>) {
+        bencher.iter_batched(&mut self.prepare, &mut self.run, BatchSize::SmallInput);
+    }
+
+    fn once(&mut self) {
+        (self.check)(&(self.run)((self.prepare)()));
+    }
+
+    fn repeat(&mut self, iterations: u64) {
+        for _ in 0..iterations {
+            let input = Tally::pause(&mut self.prepare);
+            let output = black_box((self.run)(input));
+            Tally::pause(|| drop(output));
+        }
+    }
+}
+
+struct Timed<R, C> {
+    run: R,
+    check: C,
+}
+
+impl<T, R: FnMut(u64) -> (Duration, T), C: FnMut(&T)> Measure for Timed<R, C> {
+    fn criterion(&mut self, bencher: &mut Bencher<'_>) {
+        bencher.iter_custom(|iterations| black_box((self.run)(iterations)).0);
+    }
+
+    fn once(&mut self) {
+        (self.check)(&(self.run)(1).1);
+    }
+
+    fn repeat(&mut self, iterations: u64) {
+        black_box((self.run)(iterations));
+    }
+}
+
+/// Names the file that a bench binary writes its [`Extras`] to when it has run.
+pub const EXTRAS_FILE: &str = "BENCH_HARNESS_EXTRAS";
+
+/// Names files that the user gave for the run, separated as in `PATH`.
+pub const INPUT_FILES: &str = "BENCH_HARNESS_FILES";
+
+/// Names a file that holds the output of `cargo metadata` for the measured workspace.
+pub const CARGO_METADATA: &str = "BENCH_HARNESS_CARGO_METADATA";
+
+/// The argument that makes a bench binary print its groups and cases, one JSON object a line.
+pub const LIST_CASES: &str = "--list-cases";
+
+/// The status with which a suite ends that [refuses](Lab::refuse) what it was given (`EX_DATAERR`
+/// of `sysexits.h`).
+pub const REFUSED: i32 = 65;
+
+/// Runs a suite: the body of the `main` that [`main!`](crate::main) writes.
+///
+/// With criterion's usual command line it is a criterion benchmark. [`LIST_CASES`] prints the
+/// cases; with [`EXTRAS_FILE`] set, what criterion has run is counted afterwards.
+#[doc(hidden)]
+pub fn run(suite: fn(&mut Lab), file: &str) {
+    let mut lab = Lab::default();
+    suite(&mut lab);
+    for group in &mut lab.groups {
+        group.info.suite = file.to_owned();
+    }
+    if std::env::args().any(|argument| argument == LIST_CASES) {
+        for group in &lab.groups {
+            println!("{}", json(&Listed::Group(group.info.clone())));
+        }
+        for info in lab.infos() {
+            println!("{}", json(&Listed::Case(info)));
+        }
+        return;
+    }
+    let mut criterion = Criterion::default().configure_from_args();
+    lab.criterion(&mut criterion);
+    criterion.final_summary();
+    if let Some(path) = std::env::var_os(EXTRAS_FILE) {
+        let extras = lab.extras();
+        let text: String = extras.iter().map(|extras| json(extras) + "\n").collect();
+        if let Err(error) = std::fs::write(&path, text) {
+            eprintln!("cannot write {}: {error}", path.display());
+            std::process::exit(2);
+        }
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("strings and numbers serialise")
+}

@@ -1,0 +1,438 @@
+//! What is stored about a run: JSON lines that a person can read, git can compare and anyone can
+//! concatenate.
+//!
+//! The first line of a file describes the run, then come the groups, then one line for every case
+//! and process. Everything the report says is computed from these lines.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::environment::Environment;
+
+/// Version of the line format. Readers refuse others.
+pub const SCHEMA: u32 = 1;
+
+/// Longest line that a reader accepts, in bytes.
+const LINE_LIMIT: usize = 1 << 20;
+
+/// One line of a record file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Line {
+    schema: u32,
+    #[serde(flatten)]
+    entry: Entry,
+}
+
+/// What one line of a record file holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Entry {
+    /// How and where the following cases were measured.
+    Run(Box<RunInfo>),
+    /// A group and the cases that were chosen of it.
+    Group(PlannedGroup),
+    /// One case, measured by one process.
+    Case(Record),
+}
+
+impl Entry {
+    /// The line that stores this entry, without a line end.
+    ///
+    /// # Panics
+    ///
+    /// Never: all numbers are finite.
+    pub fn to_line(&self) -> String {
+        let line = Line {
+            schema: SCHEMA,
+            entry: self.clone(),
+        };
+        serde_json::to_string(&line).expect("strings and finite numbers serialise")
+    }
+}
+
+/// Identifies a case: `group/series/input`.
+///
+/// The parts are data: they may hold any character, and are escaped wherever they are written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CaseId {
+    /// One chart and one table.
+    pub group: String,
+    /// One line of the chart.
+    pub series: String,
+    /// The x position.
+    pub input: String,
+}
+
+impl fmt::Display for CaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.group, self.series, self.input)
+    }
+}
+
+/// How much is measured.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Profile {
+    /// Small inputs only, few processes: a look within two minutes.
+    Quick,
+    /// What the published report is made from.
+    Standard,
+    /// Everything, with more processes.
+    Full,
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Quick => "quick",
+            Self::Standard => "standard",
+            Self::Full => "full",
+        })
+    }
+}
+
+/// What a bench binary says of one of its cases before running it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseInfo {
+    /// The case.
+    pub case: CaseId,
+    /// The smallest profile that measures it.
+    pub profile: Profile,
+}
+
+/// A line printed by a bench binary that was asked for its cases.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Listed {
+    /// A group; its cases follow.
+    Group(GroupInfo),
+    /// A case.
+    Case(CaseInfo),
+}
+
+/// A group of a run: what it asks, and the cases that are to have records, in order of definition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedGroup {
+    /// What it asks.
+    #[serde(flatten)]
+    pub info: GroupInfo,
+    /// Series and input of each case.
+    pub cases: Vec<(String, String)>,
+}
+
+/// What a group asks and how it is to be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupInfo {
+    /// First part of the ids of its cases.
+    pub group: String,
+    /// The section of the report it belongs to.
+    pub section: String,
+    /// The question it answers.
+    pub question: String,
+    /// What one iteration does, and what is inside the timed region.
+    pub work: String,
+    /// The series that the others are compared with.
+    pub baseline: Option<String>,
+    /// Name of the x axis.
+    pub axis: String,
+    /// What one element is, in the singular.
+    pub unit: String,
+    /// The source file that defines the group, relative to its workspace.
+    pub suite: String,
+}
+
+/// How and where a run was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunInfo {
+    /// Which cases were chosen.
+    pub profile: Profile,
+    /// Only cases whose id contains this were chosen.
+    pub filter: Option<String>,
+    /// Processes started for every case.
+    pub processes: u32,
+    /// Time that a process spends on a case before it takes samples, in milliseconds.
+    pub warm_up_ms: u64,
+    /// Time that it spends on taking samples, in milliseconds; slow cases take longer.
+    pub measurement_ms: u64,
+    /// Samples taken by a process.
+    pub samples: u32,
+    /// Decides the order of the cases in every round.
+    pub seed: u64,
+    /// Fingerprint of the bench binaries; records of different builds are not mixed.
+    pub build: String,
+    /// The machine, the toolchain and the commit.
+    pub environment: Environment,
+}
+
+/// One case, measured by one process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The case.
+    pub case: CaseId,
+    /// Number of the process, from 1.
+    pub process: u32,
+    /// Timed batches in the order in which they were taken.
+    pub samples: Vec<Sample>,
+    /// What one iteration handles, for throughput.
+    pub elements: u64,
+    /// What the counting pass saw; `None` where it did not run.
+    pub allocations: Option<Allocations>,
+    /// Whether the figures count.
+    pub status: Status,
+}
+
+/// One timed batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Calls in the batch.
+    pub iterations: u64,
+    /// Time of the whole batch, in nanoseconds.
+    pub elapsed_ns: u64,
+}
+
+/// What was allocated by a number of iterations, summed over all threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allocations {
+    /// Iterations counted together.
+    pub iterations: u64,
+    /// Calls that allocated, zeroed or reallocated memory.
+    pub count: u64,
+    /// How many of those calls reallocated.
+    pub reallocations: u64,
+    /// Bytes asked for; a reallocation counts what it grows by.
+    pub bytes: u64,
+    /// Most bytes live at once during one iteration, above the level before it.
+    pub peak_bytes: u64,
+    /// Bytes that one iteration's result holds; negative where the iteration freed older memory.
+    pub held_bytes: i64,
+}
+
+/// Whether a record's figures count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// The answer was checked and right, and the samples are complete.
+    Ok,
+    /// Why there are no figures.
+    Failed(String),
+}
+
+/// What a bench binary reports beside criterion's samples.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extras {
+    /// The case.
+    pub case: CaseId,
+    /// What one iteration handles.
+    pub elements: u64,
+    /// What the counting pass saw.
+    pub allocations: Allocations,
+}
+
+/// Why a record file could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The file could not be opened or read.
+    #[error("cannot read {}: {error}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// A line is not what this version writes.
+    #[error("{}:{line}: {reason}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Number of the line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// The entries of a record file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Entries {
+    /// Entries in the order of their lines.
+    pub entries: Vec<Entry>,
+    /// Bytes of the file up to the end of its last whole line.
+    pub whole_bytes: u64,
+    /// Whether the file ends inside a line, as it does when its writer was killed.
+    pub truncated: bool,
+}
+
+/// Reads a record file, line by line.
+///
+/// A last line without its end is left out and reported in [`Entries::truncated`], because that
+/// is what an interrupted run leaves behind.
+///
+/// # Errors
+///
+/// Fails with file and line when the file cannot be read or a whole line is not a valid entry:
+/// another schema, no JSON, zero iterations, a case twice.
+pub fn read(path: &Path) -> Result<Entries, ReadError> {
+    let io = |error| ReadError::Io {
+        path: path.to_owned(),
+        error,
+    };
+    let mut reader = BufReader::new(File::open(path).map_err(io)?);
+    let mut read = Entries::default();
+    let mut seen = std::collections::HashSet::new();
+    let mut bytes = Vec::new();
+    for line in 1.. {
+        bytes.clear();
+        let mut limited = io::Read::take(&mut reader, LINE_LIMIT as u64 + 1);
+        let count = limited.read_until(b'\n', &mut bytes).map_err(io)?;
+        if count == 0 {
+            break;
+        }
+        let invalid = |reason: String| ReadError::Line {
+            path: path.to_owned(),
+            line,
+            reason,
+        };
+        if bytes.last() != Some(&b'\n') {
+            if count > LINE_LIMIT {
+                return Err(invalid(format!("the line is longer than {LINE_LIMIT} bytes")));
+            }
+            read.truncated = true;
+            break;
+        }
+        let entry = parse(&bytes).map_err(invalid)?;
+        if let Entry::Case(record) = &entry
+            && !seen.insert((record.case.clone(), record.process))
+        {
+            return Err(invalid(format!(
+                "case `{}` of process {} stands twice",
+                record.case, record.process
+            )));
+        }
+        read.entries.push(entry);
+        read.whole_bytes += count as u64;
+    }
+    Ok(read)
+}
+
+/// Reads one line and checks what the types do not.
+fn parse(line: &[u8]) -> Result<Entry, String> {
+    #[derive(Deserialize)]
+    struct Version {
+        schema: u32,
+    }
+    let version: Version =
+        serde_json::from_slice(line).map_err(|error| format!("not a record: {error}"))?;
+    if version.schema != SCHEMA {
+        return Err(format!(
+            "schema {} is not known; this version reads schema {SCHEMA}",
+            version.schema
+        ));
+    }
+    let line: Line =
+        serde_json::from_slice(line).map_err(|error| format!("not a record: {error}"))?;
+    if let Entry::Case(record) = &line.entry {
+        if record.samples.iter().any(|sample| sample.iterations == 0) {
+            return Err(format!("case `{}` has a sample of 0 iterations", record.case));
+        }
+        if record.status == Status::Ok && record.samples.is_empty() {
+            return Err(format!("case `{}` is ok but has no samples", record.case));
+        }
+        if record.allocations.is_some_and(|counted| counted.iterations == 0) {
+            return Err(format!("case `{}` counts 0 iterations", record.case));
+        }
+    }
+    Ok(line.entry)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(process: u32) -> Entry {
+        Entry::Case(Record {
+            case: CaseId {
+                group: "dag-run/chain".to_owned(),
+                series: "a \"quoted\" <series>".to_owned(),
+                input: "1\u{2028}000".to_owned(),
+            },
+            process,
+            samples: vec![Sample {
+                iterations: 3,
+                elapsed_ns: 1_000,
+            }],
+            elements: 1_000,
+            allocations: Some(Allocations {
+                iterations: 2,
+                count: 4,
+                reallocations: 1,
+                bytes: 64,
+                peak_bytes: 32,
+                held_bytes: -8,
+            }),
+            status: Status::Ok,
+        })
+    }
+
+    fn read_text(text: &str) -> Result<Entries, ReadError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("records.jsonl");
+        std::fs::write(&path, text).unwrap();
+        read(&path)
+    }
+
+    #[track_caller]
+    fn check_refused(line: &str, reason: &str) {
+        let text = format!("{}\n{line}\n", record(1).to_line());
+        let error = read_text(&text).unwrap_err().to_string();
+        assert!(error.contains(":2: "), "{error}");
+        assert!(error.contains(reason), "{error}");
+    }
+
+    #[test]
+    fn entries_survive_a_round_trip() {
+        let text = format!("{}\n{}\n", record(1).to_line(), record(2).to_line());
+        let read = read_text(&text).unwrap();
+        assert_eq!(read.entries, [record(1), record(2)]);
+        assert!(!read.truncated);
+        assert_eq!(read.whole_bytes, text.len() as u64);
+    }
+
+    #[test]
+    fn interrupted_last_line_is_left_out_and_said() {
+        let whole = record(1).to_line() + "\n";
+        let text = format!("{whole}{}", &record(2).to_line()[..40]);
+        let read = read_text(&text).unwrap();
+        assert_eq!(read.entries, [record(1)]);
+        assert!(read.truncated);
+        assert_eq!(read.whole_bytes, whole.len() as u64);
+    }
+
+    #[test]
+    fn bad_lines_are_named() {
+        check_refused("{", "not a record");
+        check_refused("[]", "not a record");
+        check_refused(&record(2).to_line().replace("\"schema\":1", "\"schema\":7"), "schema 7");
+        check_refused(&record(2).to_line().replace("1000,", "-1,"), "not a record");
+        check_refused(&record(2).to_line().replace("1000}", "NaN}"), "not a record");
+        check_refused(
+            &record(2).to_line().replace("\"iterations\":3", "\"iterations\":0"),
+            "0 iterations",
+        );
+        check_refused(&record(1).to_line(), "stands twice");
+        check_refused(&"x".repeat(LINE_LIMIT + 2), "longer than");
+    }
+
+    #[test]
+    fn missing_file_is_named() {
+        let error = read(Path::new("no/such/file")).unwrap_err().to_string();
+        assert!(error.starts_with("cannot read no/such/file"), "{error}");
+    }
+}

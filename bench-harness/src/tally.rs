@@ -1,0 +1,445 @@
+//! A global allocator that counts what the program allocates, on all its threads, when asked.
+//!
+//! Every thread adds to a slot of its own with plain loads and stores, so that counting neither
+//! locks the bus nor moves a cache line between threads; the slots are summed when counting ends.
+//! Slots are never given back: threads that come when all are taken share one more, which a lock
+//! protects. They count just as exactly, only more slowly.
+//!
+//! Every counting has a number. A thread that meets a new number clears its slot itself, so no
+//! thread ever writes into the slot of another.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering, fence};
+use std::thread;
+
+/// The system's allocator, with a counter that is off until [`Tally::count`] turns it on.
+///
+/// While it is off, an allocation costs one load and one branch more than the system's.
+/// A program that is to be counted declares it as its global allocator; in another program
+/// everything counts as nothing.
+///
+/// # Examples
+///
+/// ```
+/// use bench_harness::Tally;
+///
+/// #[global_allocator]
+/// static ALLOCATOR: Tally = Tally;
+///
+/// let (numbers, counts) = Tally::count(|| {
+///     let mut numbers = Vec::with_capacity(4);
+///     numbers.extend([1_u64, 2, 3, 4]);
+///     numbers.push(5);
+///     numbers
+/// });
+/// assert_eq!(numbers.len(), 5);
+/// assert_eq!((counts.count, counts.reallocations), (2, 1));
+/// assert_eq!((counts.bytes, counts.live_bytes), (64, 64));
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally;
+
+/// What was allocated while counting was on, summed over all threads.
+///
+/// Sizes are those that were asked for; what an allocator adds to them is not seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Calls that allocated, zeroed or reallocated memory; calls that failed do not count.
+    pub count: u64,
+    /// How many of those calls reallocated.
+    pub reallocations: u64,
+    /// Bytes that allocations asked for, and bytes that reallocations grew by.
+    pub bytes: u64,
+    /// Most bytes live at once, above the level when counting began.
+    ///
+    /// Exact when one thread allocates and frees; within `8 KiB * (threads + 1)` when several do.
+    pub peak_bytes: u64,
+    /// Bytes allocated less bytes freed; negative where older memory was freed.
+    pub live_bytes: i64,
+    /// Threads that allocated, reallocated or freed.
+    pub threads: u64,
+}
+
+impl Tally {
+    /// Runs `work` and counts what all threads of the program allocate meanwhile.
+    ///
+    /// The counts are exact when the threads that allocate have been waited for at the end of
+    /// `work`. Counting does not allocate; it ends when `work` panics.
+    ///
+    /// # Panics
+    ///
+    /// Panics when counting is already on, on this thread or another.
+    pub fn count<T>(work: impl FnOnce() -> T) -> (T, Counts) {
+        let counting = Counting::begin();
+        let value = work();
+        (value, counting.finish())
+    }
+
+    /// Runs `work` without counting it, nor what other threads do meanwhile.
+    ///
+    /// For the thread that runs [`Tally::count`]. Does nothing special while counting is off.
+    pub fn pause<T>(work: impl FnOnce() -> T) -> T {
+        struct Resume(u64);
+
+        impl Drop for Resume {
+            fn drop(&mut self) {
+                // `Release` hands on what `Counting::begin` cleared; see there.
+                ACTIVE.0.store(self.0, Ordering::Release);
+            }
+        }
+
+        // `Acquire` pairs with the `Release` of the store that turned counting on.
+        let _resume = Resume(ACTIVE.0.swap(OFF, Ordering::Acquire));
+        work()
+    }
+}
+
+// SAFETY: every method returns or releases what `System` does for the same arguments, and counting
+// neither allocates nor unwinds.
+unsafe impl GlobalAlloc for Tally {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // `Relaxed`, here and below, because a thread that meets a new counting fences in `join`.
+        let counting = ACTIVE.0.load(Ordering::Relaxed);
+        if counting == OFF {
+            // SAFETY: the caller keeps the contract of `alloc`, which is the same for `System`.
+            return unsafe { System.alloc(layout) };
+        }
+        counted(counting, layout, || {
+            // SAFETY: as above.
+            unsafe { System.alloc(layout) }
+        })
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        let counting = ACTIVE.0.load(Ordering::Relaxed);
+        if counting == OFF {
+            // SAFETY: the caller keeps the contract of `alloc_zeroed`, the same for `System`.
+            return unsafe { System.alloc_zeroed(layout) };
+        }
+        counted(counting, layout, || {
+            // SAFETY: as above.
+            unsafe { System.alloc_zeroed(layout) }
+        })
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        let counting = ACTIVE.0.load(Ordering::Relaxed);
+        if counting != OFF {
+            counted_free(counting, layout);
+        }
+        // SAFETY: the caller keeps the contract of `dealloc`, and all blocks come from `System`.
+        unsafe { System.dealloc(block, layout) };
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        let counting = ACTIVE.0.load(Ordering::Relaxed);
+        if counting == OFF {
+            // SAFETY: the caller keeps the contract of `realloc`, and all blocks come from
+            // `System`.
+            return unsafe { System.realloc(block, layout, new_size) };
+        }
+        counted_realloc(counting, layout, new_size, || {
+            // SAFETY: as above.
+            unsafe { System.realloc(block, layout, new_size) }
+        })
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn counted(counting: u64, layout: Layout, allocate: impl FnOnce() -> *mut u8) -> *mut u8 {
+    let block = allocate();
+    if !block.is_null() {
+        let bytes = layout.size() as u64;
+        record(counting, |slot| slot.add(1, 0, bytes, bytes as i64));
+    }
+    block
+}
+
+#[cold]
+#[inline(never)]
+fn counted_realloc(
+    counting: u64,
+    layout: Layout,
+    new_size: usize,
+    reallocate: impl FnOnce() -> *mut u8,
+) -> *mut u8 {
+    let block = reallocate();
+    if !block.is_null() {
+        // A size is at most `isize::MAX`.
+        let growth = new_size as i64 - layout.size() as i64;
+        record(counting, |slot| {
+            slot.add(1, 1, growth.max(0) as u64, growth)
+        });
+    }
+    block
+}
+
+#[cold]
+#[inline(never)]
+fn counted_free(counting: u64, layout: Layout) {
+    record(counting, |slot| slot.add(0, 0, 0, -(layout.size() as i64)));
+}
+
+/// Calls `add` with the slot for this thread, which no other thread uses meanwhile.
+#[inline(always)]
+fn record(counting: u64, add: impl FnOnce(&Slot)) {
+    THREAD.with(|thread| match thread.slot.get() {
+        Some(slot) if slot.counting.load(Ordering::Relaxed) == counting => add(slot),
+        _ => record_slowly(thread, counting, add),
+    });
+}
+
+/// The same, for threads that are new to the counting and for those without a slot of their own.
+#[cold]
+#[inline(never)]
+fn record_slowly(thread: &Thread, counting: u64, add: impl FnOnce(&Slot)) {
+    if thread.counting.get() != counting {
+        thread.join(counting);
+    }
+    match thread.slot.get() {
+        Some(slot) => add(slot),
+        None => locked(|| add(&SHARED.0)),
+    }
+}
+
+/// Keeps what every thread reads or writes off the cache lines of everything else. Processors that
+/// fetch lines in pairs share 128 bytes.
+#[repr(align(128))]
+struct Padded<T>(T);
+
+/// What [`ACTIVE`] holds while nothing is counted.
+const OFF: u64 = 0;
+
+/// How many threads have slots of their own.
+const OWN_SLOTS: usize = 256;
+
+/// A thread adds to the live bytes of the program when its own have changed by this much. What
+/// this delays is the error of the peak.
+const BATCH_BYTES: u64 = 8 * 1024;
+
+/// Number of the counting that is on, or [`OFF`].
+static ACTIVE: Padded<AtomicU64> = Padded(AtomicU64::new(OFF));
+
+/// Number of the latest counting.
+static LATEST: AtomicU64 = AtomicU64::new(OFF);
+
+/// Whether there is a counting that has not finished, be it paused.
+static BUSY: AtomicBool = AtomicBool::new(false);
+
+static OWN: [Padded<Slot>; OWN_SLOTS] = [const { Padded(Slot::new()) }; OWN_SLOTS];
+
+/// How often a thread has asked for a slot of its own.
+static CLAIMS: AtomicUsize = AtomicUsize::new(0);
+
+/// The slot of the threads that got none.
+static SHARED: Padded<Slot> = Padded(Slot::new());
+
+static SHARED_LOCKED: AtomicBool = AtomicBool::new(false);
+
+static PROGRAM: Padded<Program> = Padded(Program {
+    live: AtomicI64::new(0),
+    peak: AtomicI64::new(0),
+    threads: AtomicU64::new(0),
+});
+
+thread_local! {
+    // Without a destructor, so that the allocator may use it from a thread's first allocation to
+    // its last.
+    static THREAD: Thread = const {
+        Thread {
+            counting: Cell::new(OFF),
+            slot: Cell::new(None),
+        }
+    };
+}
+
+/// What the threads have in common in one counting.
+struct Program {
+    /// Live bytes that slots have handed over.
+    live: AtomicI64,
+    /// Most live bytes that a slot has seen when it handed over.
+    peak: AtomicI64,
+    /// Threads that take part.
+    threads: AtomicU64,
+}
+
+struct Thread {
+    /// The counting that the thread takes part in.
+    counting: Cell<u64>,
+    /// Its own slot, once it has been counted; `None` when all were taken.
+    slot: Cell<Option<&'static Slot>>,
+}
+
+impl Thread {
+    /// Makes the thread take part in a counting, with a clear slot.
+    fn join(&self, counting: u64) {
+        // Pairs with the `Release` of the store that the thread read `counting` from: what the
+        // program adds up was cleared before this thread adds to it.
+        fence(Ordering::Acquire);
+        self.counting.set(counting);
+        PROGRAM.0.threads.fetch_add(1, Ordering::Relaxed);
+        if self.slot.get().is_none() {
+            // `Relaxed`, because the number is all that is shared.
+            let claim = CLAIMS.fetch_add(1, Ordering::Relaxed);
+            self.slot.set(OWN.get(claim).map(|Padded(slot)| slot));
+        }
+        if let Some(slot) = self.slot.get() {
+            slot.clear(counting);
+        }
+    }
+}
+
+/// Calls `work` while no other thread is in here.
+#[cold]
+#[inline(never)]
+fn locked(work: impl FnOnce()) {
+    // A lock that spins, because those of the standard library may allocate on some systems.
+    // `Acquire` sees the slot as the `Release` of the thread before left it.
+    while SHARED_LOCKED.swap(true, Ordering::Acquire) {
+        thread::yield_now();
+    }
+    work();
+    SHARED_LOCKED.store(false, Ordering::Release);
+}
+
+/// The counters of one thread. Only their owner writes them, or who holds the lock of the shared
+/// one; they are atomic because [`Counting::finish`] reads them.
+///
+/// All orderings are `Relaxed`: who reads the slot of a thread has waited for the thread, and what
+/// made it wait orders their accesses.
+struct Slot {
+    /// The counting that the figures belong to.
+    counting: AtomicU64,
+    count: AtomicU64,
+    reallocations: AtomicU64,
+    bytes: AtomicU64,
+    /// Change of live bytes since the slot was last flushed.
+    pending: AtomicI64,
+    /// Largest value of `pending` since then, at least 0.
+    high: AtomicI64,
+}
+
+impl Slot {
+    const fn new() -> Self {
+        Self {
+            counting: AtomicU64::new(OFF),
+            count: AtomicU64::new(0),
+            reallocations: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            pending: AtomicI64::new(0),
+            high: AtomicI64::new(0),
+        }
+    }
+
+    fn clear(&self, counting: u64) {
+        self.counting.store(counting, Ordering::Relaxed);
+        for counter in [&self.count, &self.reallocations, &self.bytes] {
+            counter.store(0, Ordering::Relaxed);
+        }
+        self.pending.store(0, Ordering::Relaxed);
+        self.high.store(0, Ordering::Relaxed);
+    }
+
+    #[inline(always)]
+    fn add(&self, count: u64, reallocations: u64, bytes: u64, live_bytes: i64) {
+        // A read-modify-write instruction would cost more, and the slot has one writer. Sums wrap
+        // because an allocator must not panic.
+        let add = |counter: &AtomicU64, amount: u64| {
+            let sum = counter.load(Ordering::Relaxed).wrapping_add(amount);
+            counter.store(sum, Ordering::Relaxed);
+        };
+        if count != 0 {
+            add(&self.count, count);
+            add(&self.bytes, bytes);
+        }
+        if reallocations != 0 {
+            add(&self.reallocations, reallocations);
+        }
+        let pending = self
+            .pending
+            .load(Ordering::Relaxed)
+            .wrapping_add(live_bytes);
+        self.pending.store(pending, Ordering::Relaxed);
+        if pending > self.high.load(Ordering::Relaxed) {
+            self.high.store(pending, Ordering::Relaxed);
+        }
+        if pending.unsigned_abs() >= BATCH_BYTES {
+            self.flush();
+        }
+    }
+
+    /// Hands the live bytes over to the program, and the peak that follows from them.
+    #[cold]
+    #[inline(never)]
+    fn flush(&self) {
+        let pending = self.pending.load(Ordering::Relaxed);
+        let high = self.high.load(Ordering::Relaxed);
+        let before = PROGRAM.0.live.fetch_add(pending, Ordering::Relaxed);
+        let peak = before.wrapping_add(high);
+        // Most flushes are not a new peak and need not take the cache line for writing twice.
+        if peak > PROGRAM.0.peak.load(Ordering::Relaxed) {
+            PROGRAM.0.peak.fetch_max(peak, Ordering::Relaxed);
+        }
+        self.pending.store(0, Ordering::Relaxed);
+        self.high.store(0, Ordering::Relaxed);
+    }
+}
+
+/// A counting that is on or paused. Dropping it turns it off.
+struct Counting {
+    number: u64,
+}
+
+impl Counting {
+    fn begin() -> Self {
+        // `Acquire` pairs with the `Release` at the end of the counting before.
+        let busy = BUSY.swap(true, Ordering::Acquire);
+        assert!(
+            !busy,
+            "allocations are already being counted; count one thing at a time"
+        );
+        let number = LATEST.fetch_add(1, Ordering::Relaxed) + 1;
+        locked(|| SHARED.0.clear(number));
+        PROGRAM.0.live.store(0, Ordering::Relaxed);
+        PROGRAM.0.peak.store(0, Ordering::Relaxed);
+        PROGRAM.0.threads.store(0, Ordering::Relaxed);
+        // `Release` pairs with the fence in `join`.
+        ACTIVE.0.store(number, Ordering::Release);
+        Self { number }
+    }
+
+    fn finish(self) -> Counts {
+        ACTIVE.0.store(OFF, Ordering::Relaxed);
+        let flushed = PROGRAM.0.live.load(Ordering::Relaxed);
+        let mut peak = PROGRAM.0.peak.load(Ordering::Relaxed);
+        let mut counts = Counts {
+            live_bytes: flushed,
+            threads: PROGRAM.0.threads.load(Ordering::Relaxed),
+            ..Counts::default()
+        };
+        for Padded(slot) in OWN.iter().chain([&SHARED]) {
+            if slot.counting.load(Ordering::Relaxed) == self.number {
+                counts.count += slot.count.load(Ordering::Relaxed);
+                counts.reallocations += slot.reallocations.load(Ordering::Relaxed);
+                counts.bytes += slot.bytes.load(Ordering::Relaxed);
+                counts.live_bytes += slot.pending.load(Ordering::Relaxed);
+                peak = peak.max(flushed + slot.high.load(Ordering::Relaxed));
+            }
+        }
+        counts.peak_bytes = peak.max(0) as u64;
+        counts
+    }
+}
+
+impl Drop for Counting {
+    fn drop(&mut self) {
+        ACTIVE.0.store(OFF, Ordering::Relaxed);
+        BUSY.store(false, Ordering::Release);
+    }
+}

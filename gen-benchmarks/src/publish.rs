@@ -1,0 +1,168 @@
+//! Files: written beside their place and renamed, so that a reader never sees half a file and an
+//! interrupted run keeps the last good one.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+/// A rendered report: the bytes of every file, by path below the output folder.
+pub(crate) type Files = BTreeMap<PathBuf, Vec<u8>>;
+
+/// Replaces the file at `path`.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let failed = || {
+        format!(
+            "cannot write {}; name a folder you can write to with --out",
+            path.display()
+        )
+    };
+    std::fs::create_dir_all(folder).with_context(failed)?;
+    let beside = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
+    std::fs::write(beside.path(), bytes).with_context(failed)?;
+    share(beside.path());
+    beside.persist(path).with_context(failed)?;
+    Ok(())
+}
+
+/// Temporary files are private; a report is read by everybody.
+fn share(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // Where permissions cannot be changed the file is still good.
+        let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644));
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+}
+
+/// Fails now rather than after minutes of measuring when `folder` cannot be written to.
+pub(crate) fn probe(folder: &Path) -> Result<()> {
+    let failed = || {
+        format!(
+            "cannot write to {}; name a folder you can write to with --out",
+            folder.display()
+        )
+    };
+    std::fs::create_dir_all(folder).with_context(failed)?;
+    tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
+    Ok(())
+}
+
+/// Writes all of `files` below `folder` and removes charts that the report no longer has.
+pub(crate) fn publish(folder: &Path, files: &Files) -> Result<()> {
+    for (path, bytes) in files {
+        write(&folder.join(path), bytes)?;
+    }
+    for stale in strays(folder, files)? {
+        std::fs::remove_file(folder.join(&stale))
+            .with_context(|| format!("cannot remove {}", stale.display()))?;
+    }
+    Ok(())
+}
+
+/// Fails with the first file below `folder` that differs from `files`.
+pub(crate) fn check(folder: &Path, files: &Files) -> Result<()> {
+    for (path, expected) in files {
+        let path = folder.join(path);
+        let found = std::fs::read(&path).with_context(|| {
+            format!("{} is missing; write it with `gen-benchmarks report`", path.display())
+        })?;
+        if &found != expected {
+            let at = found.iter().zip(expected).take_while(|(one, other)| one == other).count();
+            let line = found[..at].iter().filter(|&&byte| byte == b'\n').count() + 1;
+            bail!(
+                "{}:{line}: differs from what the record says; nobody edits it by hand, write it with `gen-benchmarks report`",
+                path.display()
+            );
+        }
+    }
+    if let Some(stray) = strays(folder, files)?.first() {
+        bail!(
+            "{} is not part of the report; remove it, or write the report with `gen-benchmarks report`",
+            folder.join(stray).display()
+        );
+    }
+    Ok(())
+}
+
+/// Charts below `folder` that look like ours and are not in `files`.
+fn strays(folder: &Path, files: &Files) -> Result<Vec<PathBuf>> {
+    let assets = folder.join(crate::report::ASSETS);
+    let mut strays = Vec::new();
+    for entry in std::fs::read_dir(&assets)
+        .with_context(|| format!("cannot read {}", assets.display()))?
+    {
+        let name = entry?.file_name();
+        let path = Path::new(crate::report::ASSETS).join(&name);
+        let name = name.to_string_lossy();
+        if name.starts_with(crate::report::CHART_PREFIX)
+            && name.ends_with(".svg")
+            && !files.contains_key(&path)
+        {
+            strays.push(path);
+        }
+    }
+    strays.sort();
+    Ok(strays)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(list: &[(&str, &str)]) -> Files {
+        list.iter()
+            .map(|(path, text)| (PathBuf::from(path), text.as_bytes().to_vec()))
+            .collect()
+    }
+
+    #[test]
+    fn published_report_passes_the_check_and_changed_ones_do_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let report = files(&[("BENCHMARKS.md", "one\ntwo\n"), ("assets/bench-a.svg", "<svg/>")]);
+        publish(folder.path(), &report).unwrap();
+        check(folder.path(), &report).unwrap();
+
+        std::fs::write(folder.path().join("BENCHMARKS.md"), "one\n2\n").unwrap();
+        let error = check(folder.path(), &report).unwrap_err().to_string();
+        assert!(error.contains("BENCHMARKS.md:2: differs"), "{error}");
+
+        publish(folder.path(), &report).unwrap();
+        std::fs::remove_file(folder.path().join("assets/bench-a.svg")).unwrap();
+        let error = check(folder.path(), &report).unwrap_err().to_string();
+        assert!(error.contains("bench-a.svg is missing"), "{error}");
+    }
+
+    #[test]
+    fn stale_charts_are_found_and_foreign_files_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        publish(folder.path(), &files(&[("assets/bench-old.svg", "<svg/>")])).unwrap();
+        std::fs::write(folder.path().join("assets/logo.svg"), "<svg/>").unwrap();
+        let report = files(&[("assets/bench-new.svg", "<svg/>")]);
+
+        let error = check(folder.path(), &report).unwrap_err().to_string();
+        assert!(error.contains("missing"), "{error}");
+        std::fs::write(folder.path().join("assets/bench-new.svg"), "<svg/>").unwrap();
+        let error = check(folder.path(), &report).unwrap_err().to_string();
+        assert!(error.contains("bench-old.svg is not part"), "{error}");
+
+        publish(folder.path(), &report).unwrap();
+        check(folder.path(), &report).unwrap();
+        assert!(folder.path().join("assets/logo.svg").exists());
+    }
+
+    #[test]
+    fn folder_that_cannot_be_written_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let error = format!("{:#}", probe(&file.join("below")).unwrap_err());
+        assert!(error.contains("--out"), "{error}");
+    }
+}

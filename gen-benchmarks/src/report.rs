@@ -1,0 +1,505 @@
+//! From records to what the report says: estimates, ratios and growth, all computed.
+//!
+//! Everything here is a pure function of the records, so the same records give the same report.
+
+use std::collections::HashMap;
+
+use anyhow::{Result, bail};
+use bench_harness::record::{CaseId, Entry, GroupInfo, PlannedGroup, Record, RunInfo, Status};
+use bench_harness::stats::{self, Estimate};
+
+/// Folder of charts and record, below the folder of the report.
+pub(crate) const ASSETS: &str = "assets";
+
+/// What the names of our charts begin with.
+pub(crate) const CHART_PREFIX: &str = "bench-";
+
+/// Everything the pages are written from.
+pub(crate) struct Report {
+    pub(crate) run: RunInfo,
+    pub(crate) groups: Vec<Table>,
+}
+
+/// One group: the rows of its table.
+pub(crate) struct Table {
+    pub(crate) info: GroupInfo,
+    /// In order of definition.
+    pub(crate) series: Vec<String>,
+    /// Ascending where all are numbers, otherwise in order of definition.
+    pub(crate) inputs: Vec<String>,
+    /// By input, then by series.
+    pub(crate) rows: Vec<Row>,
+}
+
+/// One case over all its processes.
+pub(crate) struct Row {
+    pub(crate) series: String,
+    pub(crate) input: String,
+    pub(crate) outcome: Outcome,
+}
+
+/// What became of a case.
+pub(crate) enum Outcome {
+    Measured(Measured),
+    Failed(String),
+}
+
+/// The figures of a case.
+pub(crate) struct Measured {
+    /// Nanoseconds an iteration, of each process in order.
+    pub(crate) processes: Vec<(u32, f64)>,
+    /// Nanoseconds an iteration.
+    pub(crate) time: Estimate,
+    /// What one iteration handles.
+    pub(crate) elements: u64,
+    /// What one iteration allocates; medians over the processes.
+    pub(crate) allocations: Option<Counted>,
+}
+
+/// Allocations of one iteration.
+#[derive(Clone, Copy)]
+pub(crate) struct Counted {
+    pub(crate) count: f64,
+    pub(crate) bytes: f64,
+    pub(crate) peak_bytes: f64,
+    pub(crate) held_bytes: f64,
+}
+
+impl Report {
+    /// Computes a report from the entries of a record file.
+    pub(crate) fn new(entries: &[Entry]) -> Result<Self> {
+        let mut entries = entries.iter();
+        let Some(Entry::Run(run)) = entries.next() else {
+            bail!("the record does not begin with a run; measure one with `gen-benchmarks run`");
+        };
+        let mut planned = Vec::new();
+        let mut records: HashMap<&CaseId, Vec<&Record>> = HashMap::new();
+        for entry in entries {
+            match entry {
+                Entry::Group(group) => planned.push(group),
+                Entry::Case(record) => records.entry(&record.case).or_default().push(record),
+                _ => bail!("the record holds a second run; render one run at a time"),
+            }
+        }
+        let groups = planned
+            .into_iter()
+            .map(|group| Table::new(group, &mut records, run.processes))
+            .collect::<Result<Vec<_>>>()?;
+        if let Some(stray) = records.keys().min() {
+            bail!("the record holds case `{stray}`, which none of its groups announces");
+        }
+        if groups.is_empty() {
+            bail!("the record holds no groups; measure them with `gen-benchmarks run`");
+        }
+        Ok(Self {
+            run: (**run).clone(),
+            groups,
+        })
+    }
+
+    /// Cases without figures, and why.
+    pub(crate) fn failed(&self) -> impl Iterator<Item = (CaseId, &str)> {
+        self.groups.iter().flat_map(|table| {
+            table.rows.iter().filter_map(|row| match &row.outcome {
+                Outcome::Failed(reason) => Some((table.id(row), reason.as_str())),
+                Outcome::Measured(_) => None,
+            })
+        })
+    }
+
+    /// The probability that an interval covers the true median.
+    pub(crate) fn confidence(&self) -> f64 {
+        let rows = self.groups.iter().flat_map(|table| &table.rows);
+        rows.filter_map(Row::measured)
+            .map(|measured| measured.time.confidence)
+            .fold(1.0, f64::min)
+    }
+}
+
+impl Table {
+    fn new(
+        group: &PlannedGroup,
+        records: &mut HashMap<&CaseId, Vec<&Record>>,
+        processes: u32,
+    ) -> Result<Self> {
+        let mut series: Vec<String> = Vec::new();
+        let mut inputs: Vec<String> = Vec::new();
+        for (one, input) in &group.cases {
+            if !series.contains(one) {
+                series.push(one.clone());
+            }
+            if !inputs.contains(input) {
+                inputs.push(input.clone());
+            }
+        }
+        if inputs.iter().all(|input| number(input).is_some()) {
+            inputs.sort_by(|one, other| number(one).partial_cmp(&number(other)).expect("numbers"));
+        }
+        let mut rows = Vec::with_capacity(group.cases.len());
+        for input in &inputs {
+            for one in &series {
+                if !group.cases.iter().any(|(s, i)| s == one && i == input) {
+                    continue;
+                }
+                let id = CaseId {
+                    group: group.info.group.clone(),
+                    series: one.clone(),
+                    input: input.clone(),
+                };
+                let records = records.remove(&id).unwrap_or_default();
+                let Some(outcome) = Outcome::new(&records, processes) else {
+                    bail!(
+                        "case `{id}` has records of {} of {processes} processes; complete them with --resume",
+                        records.len()
+                    );
+                };
+                rows.push(Row {
+                    series: one.clone(),
+                    input: input.clone(),
+                    outcome,
+                });
+            }
+        }
+        Ok(Self {
+            info: group.info.clone(),
+            series,
+            inputs,
+            rows,
+        })
+    }
+
+    /// The row of this series and input.
+    pub(crate) fn row(&self, series: &str, input: &str) -> Option<&Row> {
+        self.rows.iter().find(|row| row.series == series && row.input == input)
+    }
+
+    /// The figures of this series and input.
+    pub(crate) fn measured(&self, series: &str, input: &str) -> Option<&Measured> {
+        self.row(series, input)?.measured()
+    }
+
+    pub(crate) fn id(&self, row: &Row) -> CaseId {
+        CaseId {
+            group: self.info.group.clone(),
+            series: row.series.clone(),
+            input: row.input.clone(),
+        }
+    }
+
+    /// Whether the result of any case holds memory.
+    pub(crate) fn holds_memory(&self) -> bool {
+        let mut counted = self.rows.iter().filter_map(|row| row.measured()?.allocations);
+        counted.any(|counted| counted.held_bytes > 0.0)
+    }
+
+    /// Whether the inputs are positions on a numeric axis.
+    pub(crate) fn numeric(&self) -> bool {
+        self.inputs.iter().all(|input| number(input).is_some())
+    }
+
+    /// Time of `row` over the time of the baseline at the same input, where both were measured.
+    pub(crate) fn ratio(&self, row: &Row) -> Option<Estimate> {
+        let baseline = self.info.baseline.as_deref()?;
+        ratio(row.measured()?, self.measured(baseline, &row.input)?)
+    }
+
+    /// The series of least time at `input`, fastest first.
+    pub(crate) fn ranking(&self, input: &str) -> Vec<(&str, &Measured)> {
+        let mut ranking: Vec<_> = self
+            .rows
+            .iter()
+            .filter(|row| row.input == input)
+            .filter_map(|row| Some((row.series.as_str(), row.measured()?)))
+            .collect();
+        ranking.sort_by(|(_, one), (_, other)| one.time.point.total_cmp(&other.time.point));
+        ranking
+    }
+
+    /// The series at `input` that no other is measurably faster than; the one of least time first.
+    ///
+    /// `None` where cases ran in one process, which cannot tell what is faster.
+    pub(crate) fn fastest(&self, input: &str) -> Option<Vec<&str>> {
+        let ranking = self.ranking(input);
+        let Some(&(_, best)) = ranking.first() else {
+            return Some(Vec::new());
+        };
+        if best.processes.len() < 2 {
+            return None;
+        }
+        let level = |&(_, other): &(&str, &Measured)| {
+            std::ptr::eq(other, best) || ratio(other, best).is_some_and(|ratio| ratio.low <= 1.0)
+        };
+        Some(ranking.into_iter().filter(level).map(|(series, _)| series).collect())
+    }
+
+    /// The exponent b of time = a * input^b for a series, with its interval over the processes.
+    ///
+    /// `None` where the inputs are no numbers or fewer than three were measured.
+    pub(crate) fn growth(&self, series: &str) -> Option<Estimate> {
+        if !self.numeric() {
+            return None;
+        }
+        let measured: Vec<(f64, &Measured)> = self
+            .inputs
+            .iter()
+            .filter_map(|input| Some((number(input)?, self.measured(series, input)?)))
+            .collect();
+        let first = &measured.first()?.1.processes;
+        let exponents: Vec<f64> = first
+            .iter()
+            .filter_map(|&(process, _)| {
+                let points: Option<Vec<(f64, f64)>> = measured
+                    .iter()
+                    .map(|(x, measured)| Some((*x, measured.of_process(process)?)))
+                    .collect();
+                stats::growth_exponent(&points?)
+            })
+            .collect();
+        stats::estimate(&exponents)
+    }
+}
+
+impl Row {
+    /// The figures, unless the case failed.
+    pub(crate) fn measured(&self) -> Option<&Measured> {
+        match &self.outcome {
+            Outcome::Measured(measured) => Some(measured),
+            Outcome::Failed(_) => None,
+        }
+    }
+}
+
+impl Outcome {
+    /// `None` where neither a failure nor every process is on record.
+    fn new(records: &[&Record], processes: u32) -> Option<Self> {
+        let failure = records.iter().find_map(|record| match &record.status {
+            Status::Ok => None,
+            Status::Failed(reason) => Some(reason.clone()),
+        });
+        if let Some(reason) = failure {
+            return Some(Self::Failed(reason));
+        }
+        if records.len() != processes as usize {
+            return None;
+        }
+        let mut times: Vec<(u32, f64)> = records
+            .iter()
+            .filter_map(|record| Some((record.process, time(record)?)))
+            .collect();
+        times.sort_by_key(|&(process, _)| process);
+        let values: Vec<f64> = times.iter().map(|&(_, time)| time).collect();
+        Some(Self::Measured(Measured {
+            time: stats::estimate(&values)?,
+            processes: times,
+            elements: records[0].elements,
+            allocations: counted(records),
+        }))
+    }
+}
+
+impl Measured {
+    fn of_process(&self, process: u32) -> Option<f64> {
+        let (_, time) = self.processes.iter().find(|&&(number, _)| number == process)?;
+        Some(*time)
+    }
+
+    /// Elements a second.
+    pub(crate) fn throughput(&self) -> f64 {
+        self.elements as f64 / self.time.point * 1e9
+    }
+}
+
+/// Time of `one` over the time of `other`, process by process.
+pub(crate) fn ratio(one: &Measured, other: &Measured) -> Option<Estimate> {
+    let ratios: Vec<f64> = one
+        .processes
+        .iter()
+        .filter_map(|&(process, time)| Some(time / other.of_process(process)?))
+        .filter(|ratio| ratio.is_finite())
+        .collect();
+    stats::estimate(&ratios)
+}
+
+/// Nanoseconds an iteration: the median of a process's samples.
+fn time(record: &Record) -> Option<f64> {
+    let samples: Vec<f64> = record
+        .samples
+        .iter()
+        .map(|sample| sample.elapsed_ns as f64 / sample.iterations as f64)
+        .collect();
+    stats::median(&samples)
+}
+
+fn counted(records: &[&Record]) -> Option<Counted> {
+    let all: Vec<_> = records.iter().filter_map(|record| record.allocations).collect();
+    let median = |value: fn(&bench_harness::record::Allocations) -> f64| {
+        stats::median(&all.iter().map(value).collect::<Vec<f64>>())
+    };
+    Some(Counted {
+        count: median(|counted| counted.count as f64 / counted.iterations as f64)?,
+        bytes: median(|counted| counted.bytes as f64 / counted.iterations as f64)?,
+        peak_bytes: median(|counted| counted.peak_bytes as f64)?,
+        held_bytes: median(|counted| counted.held_bytes as f64)?,
+    })
+}
+
+/// The input as a position on an axis.
+pub(crate) fn number(input: &str) -> Option<f64> {
+    input.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use bench_harness::Environment;
+    use bench_harness::record::{Allocations, Profile, Sample};
+
+    /// A record with one group: for every series and input, the nanoseconds of each process.
+    ///
+    /// A case without times has failed.
+    pub(crate) fn entries(cases: &[(&str, &str, &[u64])]) -> Vec<Entry> {
+        let processes = cases.iter().map(|(.., times)| times.len()).max().unwrap_or(0) as u32;
+        let run = RunInfo {
+            profile: Profile::Quick,
+            filter: None,
+            processes,
+            warm_up_ms: 5,
+            measurement_ms: 15,
+            samples: 1,
+            seed: 1,
+            build: "0".to_owned(),
+            environment: Environment::default(),
+        };
+        let group = PlannedGroup {
+            info: GroupInfo {
+                group: "walk/chain".to_owned(),
+                section: "Walks".to_owned(),
+                question: "How long is a walk?".to_owned(),
+                work: "An iteration walks.".to_owned(),
+                baseline: Some("slow".to_owned()),
+                axis: "nodes".to_owned(),
+                unit: "node".to_owned(),
+                suite: "benches/walk.rs".to_owned(),
+            },
+            cases: cases
+                .iter()
+                .map(|(series, input, _)| ((*series).to_owned(), (*input).to_owned()))
+                .collect(),
+        };
+        let mut entries = vec![Entry::Run(Box::new(run)), Entry::Group(group)];
+        for (series, input, times) in cases {
+            let record = |process, elapsed_ns: Option<u64>| Record {
+                case: CaseId {
+                    group: "walk/chain".to_owned(),
+                    series: (*series).to_owned(),
+                    input: (*input).to_owned(),
+                },
+                process,
+                samples: elapsed_ns
+                    .into_iter()
+                    .map(|elapsed_ns| Sample {
+                        iterations: 1,
+                        elapsed_ns,
+                    })
+                    .collect(),
+                elements: 10,
+                allocations: Some(Allocations {
+                    iterations: 2,
+                    count: 5,
+                    reallocations: 0,
+                    bytes: 4_096,
+                    peak_bytes: 1_024,
+                    held_bytes: 0,
+                }),
+                status: match elapsed_ns {
+                    Some(_) => Status::Ok,
+                    None => Status::Failed("ran 9 of 10 nodes".to_owned()),
+                },
+            };
+            if times.is_empty() {
+                entries.push(Entry::Case(record(1, None)));
+            }
+            for (process, &time) in (1..).zip(*times) {
+                entries.push(Entry::Case(record(process, Some(time))));
+            }
+        }
+        entries
+    }
+
+    pub(crate) fn report(cases: &[(&str, &str, &[u64])]) -> Report {
+        Report::new(&entries(cases)).unwrap()
+    }
+
+    #[test]
+    fn rows_are_ordered_by_number_and_then_by_definition() {
+        let report = report(&[
+            ("slow", "100", &[1]),
+            ("fast", "100", &[1]),
+            ("fast", "20", &[1]),
+            ("slow", "20", &[1]),
+        ]);
+        let rows = &report.groups[0].rows;
+        let order: Vec<_> = rows.iter().map(|row| (&*row.input, &*row.series)).collect();
+        assert_eq!(
+            order,
+            [("20", "slow"), ("20", "fast"), ("100", "slow"), ("100", "fast")]
+        );
+    }
+
+    #[test]
+    fn ratios_are_taken_process_by_process() {
+        // The machine was twice as slow in the second process: the times scatter, the ratio does not.
+        let report = report(&[("slow", "1", &[300, 600]), ("fast", "1", &[100, 200])]);
+        let table = &report.groups[0];
+        let ratio = ratio(
+            table.measured("slow", "1").unwrap(),
+            table.measured("fast", "1").unwrap(),
+        )
+        .unwrap();
+        assert_eq!((ratio.low, ratio.point, ratio.high), (3.0, 3.0, 3.0));
+        assert_eq!(table.fastest("1").unwrap(), ["fast"]);
+    }
+
+    #[test]
+    fn series_that_cannot_be_told_apart_are_both_fastest() {
+        let report = report(&[("slow", "1", &[110, 100, 120]), ("fast", "1", &[100, 110, 100])]);
+        assert_eq!(report.groups[0].fastest("1").unwrap(), ["fast", "slow"]);
+    }
+
+    #[test]
+    fn failed_case_is_a_failed_row_whatever_it_measured_before() {
+        let mut entries = entries(&[("slow", "1", &[100]), ("fast", "1", &[])]);
+        let report = Report::new(&entries).unwrap();
+        let failed: Vec<_> = report.failed().map(|(id, why)| (id.to_string(), why)).collect();
+        assert_eq!(failed, [("walk/chain/fast/1".to_owned(), "ran 9 of 10 nodes")]);
+        assert_eq!(report.groups[0].fastest("1"), None);
+
+        let Some(Entry::Case(record)) = entries.iter_mut().nth(2) else {
+            panic!("the third entry is a case");
+        };
+        record.status = Status::Failed("late".to_owned());
+        assert_eq!(Report::new(&entries).unwrap().failed().count(), 2);
+    }
+
+    #[track_caller]
+    fn check_refused(entries: &[Entry], reason: &str) {
+        let error = Report::new(entries).err().expect("the record is not whole").to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+
+    #[test]
+    fn incomplete_and_foreign_records_are_refused() {
+        let whole = entries(&[("slow", "1", &[100, 110]), ("fast", "1", &[90, 95])]);
+        check_refused(&whole[..whole.len() - 1], "records of 1 of 2 processes");
+        check_refused(&whole[1..], "does not begin with a run");
+        check_refused(&whole[..1], "no groups");
+        let twice = [&whole[..], &whole[..]].concat();
+        check_refused(&twice, "second run");
+        let mut stray = whole.clone();
+        let Some(Entry::Case(record)) = stray.last_mut() else {
+            panic!("the last entry is a case");
+        };
+        record.case.series = "unknown".to_owned();
+        check_refused(&stray, "");
+    }
+}

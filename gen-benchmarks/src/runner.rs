@@ -1,0 +1,441 @@
+//! Starts every case in several fresh processes and appends what they measured to the record.
+//!
+//! A round starts each case once, in an order of its own, so that a machine that drifts drifts
+//! over all cases alike. One process runs one case: what crashes or hangs is known by name and
+//! disturbs nothing else.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use bench_harness::record::{
+    self, CaseId, Entries, Entry, Extras, PlannedGroup, Profile, Record, RunInfo, Sample, Status,
+};
+use bench_harness::{EXTRAS_FILE, Environment, criterion_output};
+
+use crate::progress::Progress;
+use crate::workspace::{Defined, Suite};
+
+/// What to measure and how much.
+pub(crate) struct Plan {
+    pub(crate) profile: Profile,
+    pub(crate) filter: Option<String>,
+    pub(crate) processes: u32,
+    pub(crate) timeout: Duration,
+    pub(crate) resume: bool,
+    pub(crate) records: PathBuf,
+}
+
+/// How a run ended.
+pub(crate) struct Summary {
+    pub(crate) cases: usize,
+    pub(crate) failed: Vec<(CaseId, String)>,
+    pub(crate) measuring: Duration,
+}
+
+/// What the waiting thread hears of.
+pub(crate) enum Signal {
+    /// The process closed its output: it ended, or is about to.
+    Ended { launch: u64, stderr: String },
+    /// The user wants to stop.
+    Interrupt,
+}
+
+/// The run was stopped by the user; what was measured is kept.
+#[derive(Debug)]
+pub(crate) struct Interrupted;
+
+impl std::fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(
+            "interrupted; what was measured is kept, go on with the same command and --resume",
+        )
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
+impl Plan {
+    /// The cases this plan measures, in order of definition.
+    pub(crate) fn select<'s>(&self, suite: &'s Suite) -> Result<Vec<&'s Defined>> {
+        let selected: Vec<_> = suite
+            .cases
+            .iter()
+            .filter(|defined| defined.info.profile <= self.profile)
+            .filter(|defined| self.matches(&defined.info.case))
+            .collect();
+        if selected.is_empty() {
+            bail!(
+                "no case of the {} profile matches `{}`; `gen-benchmarks list` prints them all",
+                self.profile,
+                self.filter.as_deref().unwrap_or_default()
+            );
+        }
+        Ok(selected)
+    }
+
+    fn matches(&self, case: &CaseId) -> bool {
+        self.filter
+            .as_ref()
+            .is_none_or(|filter| case.to_string().contains(filter.as_str()))
+    }
+
+    /// How a run of this plan is described in its record.
+    fn describe(&self, suite: &Suite, environment: Environment) -> RunInfo {
+        let (warm_up_ms, measurement_ms) = match self.profile {
+            Profile::Quick => (5, 15),
+            Profile::Standard => (15, 45),
+            Profile::Full => (100, 400),
+        };
+        RunInfo {
+            profile: self.profile,
+            filter: self.filter.clone(),
+            processes: self.processes,
+            warm_up_ms,
+            measurement_ms,
+            samples: 10,
+            seed: 1,
+            build: suite.build.clone(),
+            environment,
+        }
+    }
+}
+
+/// Measures what `plan` selects; the record grows by a line with every process.
+pub(crate) fn run(
+    plan: &Plan,
+    suite: &Suite,
+    environment: Environment,
+    signals: (&Sender<Signal>, &Receiver<Signal>),
+) -> Result<Summary> {
+    let selected = plan.select(suite)?;
+    let info = plan.describe(suite, environment);
+    let (mut file, done) = open(plan, suite, &info, &selected)?;
+    let mut launcher = Launcher {
+        suite,
+        info: &info,
+        timeout: plan.timeout,
+        home: tempfile::tempdir().context("cannot create a temporary folder")?,
+        launches: 0,
+        signals,
+    };
+    let mut failed: HashMap<CaseId, String> = HashMap::new();
+    let missing: Vec<(u32, &Defined)> = (1..=plan.processes)
+        .flat_map(|process| shuffled(&selected, info.seed, process))
+        .filter(|(process, defined)| !done.contains(&(defined.info.case.clone(), *process)))
+        .collect();
+    let start = Instant::now();
+    let mut progress = Progress::new(missing.len());
+    for (process, defined) in missing {
+        let case = &defined.info.case;
+        if failed.contains_key(case) {
+            progress.step(case);
+            continue;
+        }
+        progress.announce(case);
+        let record = launcher.measure(defined, process)?;
+        if let Status::Failed(reason) = &record.status {
+            progress.line(&format!("failed: {case}: {reason}"));
+            failed.insert(case.clone(), reason.clone());
+        }
+        append(&mut file, &plan.records, &Entry::Case(record))?;
+        progress.step(case);
+    }
+    progress.finish();
+    let mut failed: Vec<_> = failed.into_iter().collect();
+    failed.sort();
+    Ok(Summary {
+        cases: selected.len(),
+        failed,
+        measuring: start.elapsed(),
+    })
+}
+
+/// The cases of one round in the order of that round.
+fn shuffled<'s>(
+    cases: &[&'s Defined],
+    seed: u64,
+    process: u32,
+) -> impl Iterator<Item = (u32, &'s Defined)> + use<'s> {
+    let mut order = cases.to_vec();
+    let mut random = oorandom::Rand64::new((u128::from(seed) << 32) + u128::from(process));
+    // Fisher and Yates.
+    for last in (1..order.len()).rev() {
+        order.swap(last, random.rand_range(0..last as u64 + 1) as usize);
+    }
+    order.into_iter().map(move |defined| (process, defined))
+}
+
+/// Opens the record file and says what it already holds.
+fn open(
+    plan: &Plan,
+    suite: &Suite,
+    info: &RunInfo,
+    selected: &[&Defined],
+) -> Result<(File, HashSet<(CaseId, u32)>)> {
+    let path = &plan.records;
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create the folder {}", folder.display()))?;
+    }
+    let existing = match path.exists() {
+        true => Some(record::read(path).with_context(|| {
+            format!(
+                "{} exists and is not a record to go on from; move it away or name another file with --records",
+                path.display()
+            )
+        })?),
+        false => None,
+    };
+    let mut entries = vec![Entry::Run(Box::new(info.clone()))];
+    entries.extend(planned(suite, selected).map(Entry::Group));
+    let mut done = HashSet::new();
+    match existing {
+        Some(existing) if plan.resume => {
+            let kept = resumable(&existing, info)?;
+            done.extend(kept.iter().map(|record| (record.case.clone(), record.process)));
+            entries.extend(kept.into_iter().map(Entry::Case));
+        }
+        Some(_) => {
+            let previous = path.with_extension("previous.jsonl");
+            std::fs::rename(path, &previous)
+                .with_context(|| format!("cannot rename {}", path.display()))?;
+        }
+        None if plan.resume => bail!(
+            "there is nothing to resume at {}; start without --resume",
+            path.display()
+        ),
+        None => {}
+    }
+    let text: String = entries.iter().map(|entry| entry.to_line() + "\n").collect();
+    crate::publish::write(path, text.as_bytes())?;
+    let file = OpenOptions::new()
+        .append(true)
+        .open(path)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok((file, done))
+}
+
+/// The groups of `selected` with their cases, in order of definition.
+fn planned<'s>(suite: &'s Suite, selected: &'s [&Defined]) -> impl Iterator<Item = PlannedGroup> + 's {
+    suite.groups.iter().filter_map(|group| {
+        let cases: Vec<_> = selected
+            .iter()
+            .map(|defined| &defined.info.case)
+            .filter(|case| case.group == group.group)
+            .map(|case| (case.series.clone(), case.input.clone()))
+            .collect();
+        (!cases.is_empty()).then(|| PlannedGroup {
+            info: group.clone(),
+            cases,
+        })
+    })
+}
+
+/// The records of an interrupted run that the new one can go on from: all but the failed ones.
+fn resumable(existing: &Entries, now: &RunInfo) -> Result<Vec<Record>> {
+    let Some(Entry::Run(before)) = existing.entries.first() else {
+        bail!("the record does not begin with a run; start without --resume");
+    };
+    if before.build != now.build {
+        bail!("the bench binaries have changed since the record was begun; start without --resume");
+    }
+    if let Err(difference) = before.environment.same_machine(&now.environment) {
+        bail!("{difference}; start without --resume");
+    }
+    let comparable = |info: &RunInfo| {
+        let (filter, profile) = (info.filter.clone(), info.profile);
+        (filter, profile, info.processes, info.warm_up_ms, info.measurement_ms, info.samples)
+    };
+    if comparable(before) != comparable(now) {
+        bail!(
+            "the record was begun with other options (profile {}, {} processes, filter {:?}); repeat those, or start without --resume",
+            before.profile,
+            before.processes,
+            before.filter.as_deref().unwrap_or("")
+        );
+    }
+    Ok(existing
+        .entries
+        .iter()
+        .filter_map(|entry| match entry {
+            Entry::Case(record) if record.status == Status::Ok => Some(record.clone()),
+            _ => None,
+        })
+        .collect())
+}
+
+fn append(file: &mut File, path: &Path, entry: &Entry) -> Result<()> {
+    // One write a line: an interrupted run leaves at most one incomplete line.
+    file.write_all((entry.to_line() + "\n").as_bytes()).with_context(|| {
+        format!(
+            "cannot write {}; free some space and go on with --resume",
+            path.display()
+        )
+    })
+}
+
+/// Starts bench binaries.
+struct Launcher<'r> {
+    suite: &'r Suite,
+    info: &'r RunInfo,
+    timeout: Duration,
+    home: tempfile::TempDir,
+    launches: u64,
+    signals: (&'r Sender<Signal>, &'r Receiver<Signal>),
+}
+
+impl Launcher<'_> {
+    /// Runs one case in a fresh process.
+    fn measure(&mut self, defined: &Defined, process: u32) -> Result<Record> {
+        let case = &defined.info.case;
+        let home = self.home.path().join("criterion");
+        let extras = self.home.path().join("extras.jsonl");
+        // The files of the launch before must not be read as this one's.
+        let _ = std::fs::remove_dir_all(&home);
+        let _ = std::fs::remove_file(&extras);
+        let mut record = Record {
+            case: case.clone(),
+            process,
+            samples: Vec::new(),
+            elements: 1,
+            allocations: None,
+            status: Status::Ok,
+        };
+        match self.launch(defined, &home, &extras)? {
+            Err(reason) => record.status = Status::Failed(reason),
+            Ok(()) => match collect(case, &home, &extras) {
+                Ok((samples, counted)) => {
+                    record.samples = samples;
+                    record.elements = counted.elements;
+                    record.allocations = Some(counted.allocations);
+                }
+                Err(reason) => record.status = Status::Failed(format!("{reason:#}")),
+            },
+        }
+        Ok(record)
+    }
+
+    /// Starts the process and waits for it; the inner result says how the case ended.
+    fn launch(
+        &mut self,
+        defined: &Defined,
+        home: &Path,
+        extras: &Path,
+    ) -> Result<Result<(), String>> {
+        let seconds = |milliseconds: u64| (milliseconds as f64 / 1_000.0).to_string();
+        self.launches += 1;
+        let launch = self.launches;
+        let mut child = self
+            .suite
+            .command(defined.binary)?
+            .env("CRITERION_HOME", home)
+            .env(EXTRAS_FILE, extras)
+            .args(["--bench", "--noplot", "--nresamples", "1000", "--exact"])
+            .args(["--warm-up-time", &seconds(self.info.warm_up_ms)])
+            .args(["--measurement-time", &seconds(self.info.measurement_ms)])
+            .args(["--sample-size", &self.info.samples.to_string()])
+            .args(["--", &defined.info.case.to_string()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start the bench binary of `{}`", defined.info.case))?;
+        let mut output = child.stderr.take().expect("stderr is piped");
+        let ended = self.signals.0.clone();
+        // Blocks in a thread of its own: nothing polls while a sample is taken.
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            // What could be read before an error is all there is to show.
+            let _ = output.read_to_end(&mut bytes);
+            let stderr = String::from_utf8_lossy(&bytes).into_owned();
+            let _ = ended.send(Signal::Ended { launch, stderr });
+        });
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.signals.1.recv_timeout(left) {
+                Ok(Signal::Ended { launch: ended, .. }) if ended != launch => {}
+                Ok(Signal::Ended { stderr, .. }) => {
+                    let status = child.wait()?;
+                    return Ok(match status.success() {
+                        true => Ok(()),
+                        false => Err(reason(&stderr, status)),
+                    });
+                }
+                Ok(Signal::Interrupt) => {
+                    // Nothing is left to do for a process that has ended by itself.
+                    let _ = child.kill();
+                    child.wait()?;
+                    return Err(Interrupted.into());
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    let _ = child.kill();
+                    child.wait()?;
+                    return Ok(Err(format!(
+                        "not done within {} s (--timeout)",
+                        self.timeout.as_secs_f64()
+                    )));
+                }
+            }
+        }
+    }
+}
+
+/// What criterion and the counting pass left behind.
+fn collect(case: &CaseId, home: &Path, extras: &Path) -> Result<(Vec<Sample>, Extras)> {
+    let text = std::fs::read_to_string(extras).context("the process counted nothing")?;
+    let counted: Extras = text
+        .lines()
+        .next()
+        .context("the process measured nothing")
+        .and_then(|line| Ok(serde_json::from_str(line)?))?;
+    let measured = criterion_output::read(home)?;
+    match <[_; 1]>::try_from(measured) {
+        Ok([measured]) if measured.full_id == case.to_string() && counted.case == *case => {
+            Ok((measured.samples, counted))
+        }
+        Ok([other]) => bail!("criterion measured `{}`", other.full_id),
+        Err(measured) => bail!("criterion measured {} benchmarks", measured.len()),
+    }
+}
+
+/// The sentence of a process that failed: the panic's message, or else the last line that is not
+/// criterion's.
+fn reason(stderr: &str, status: std::process::ExitStatus) -> String {
+    let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let panic = lines.iter().position(|line| line.contains(" panicked at "));
+    let said: Vec<&str> = match panic {
+        Some(at) => lines[at + 1..]
+            .iter()
+            .take_while(|line| !line.starts_with("note: ") && !line.starts_with("stack backtrace"))
+            .copied()
+            .collect(),
+        None => lines
+            .iter()
+            .rfind(|line| !["Benchmarking ", "Gnuplot ", "Warning: "].iter().any(|noise| line.starts_with(noise)))
+            .copied()
+            .into_iter()
+            .collect(),
+    };
+    match said.is_empty() {
+        true => status.to_string(),
+        false => format!("{} ({status})", said.join(" ")),
+    }
+}
+
+/// A channel that the user's interrupt and every launch report to.
+pub(crate) fn signals() -> Result<(Sender<Signal>, Receiver<Signal>)> {
+    let (sender, receiver) = channel();
+    let interrupt = sender.clone();
+    ctrlc::set_handler(move || {
+        // The receiver is gone only when the program is about to end anyway.
+        let _ = interrupt.send(Signal::Interrupt);
+    })
+    .context("cannot listen for interrupts")?;
+    Ok((sender, receiver))
+}

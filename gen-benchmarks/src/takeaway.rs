@@ -1,0 +1,218 @@
+//! Sentences computed from a group's figures. Silent where the figures support nothing.
+
+use crate::format::Unit;
+use crate::markdown::{code, interval};
+use crate::report::{Measured, Table, ratio};
+
+/// What a reader should remember of a group, as Markdown, or nothing.
+pub(crate) fn takeaway(table: &Table) -> Option<String> {
+    let segments = segments(table)?;
+    let mut sentences = Vec::new();
+    if table.series.len() > 1 {
+        sentences.push(winners(table, &segments));
+    }
+    let input = table.inputs.last()?;
+    let winner = &segments.last()?.series;
+    let measured = table.measured(winner, input)?;
+    sentences.push(price(table, winner, input, measured));
+    sentences.extend(growth(table, winner));
+    Some(sentences.join(" "))
+}
+
+/// Neighbouring inputs at which one series is the fastest, or not measurably slower.
+struct Segment {
+    series: String,
+    inputs: Vec<String>,
+    /// Whether it is measurably the fastest at each of them.
+    alone: bool,
+}
+
+/// Divides the inputs among as few fastest series as possible.
+///
+/// `None` without at least two processes a case: one process cannot tell what is faster.
+fn segments(table: &Table) -> Option<Vec<Segment>> {
+    let mut segments: Vec<(Vec<&str>, Vec<String>, bool)> = Vec::new();
+    for input in &table.inputs {
+        let fastest = table.fastest(input)?;
+        if fastest.is_empty() {
+            continue;
+        }
+        if let Some((candidates, inputs, alone)) = segments.last_mut() {
+            let common: Vec<&str> =
+                candidates.iter().filter(|one| fastest.contains(one)).copied().collect();
+            if !common.is_empty() {
+                *candidates = common;
+                inputs.push(input.clone());
+                *alone &= fastest.len() == 1;
+                continue;
+            }
+        }
+        let alone = fastest.len() == 1;
+        segments.push((fastest, vec![input.clone()], alone));
+    }
+    let segments = segments.into_iter().map(|(candidates, inputs, alone)| Segment {
+        series: candidates[0].to_owned(),
+        inputs,
+        alone,
+    });
+    Some(segments.collect())
+}
+
+/// Which series is fastest where.
+fn winners(table: &Table, segments: &[Segment]) -> String {
+    let name = |segment: &Segment| {
+        let tied = if segment.alone { "" } else { " (or not measurably slower)" };
+        format!("{} is the fastest{tied}", code(&segment.series))
+    };
+    let place = |segment: &Segment| match &segment.inputs[..] {
+        [one] => format!("at {}", code(one)),
+        [first, .., last] if table.numeric() => {
+            format!("from {} to {}", code(first), code(last))
+        }
+        inputs => {
+            let inputs: Vec<String> = inputs.iter().map(|input| code(input)).collect();
+            format!("at {}", inputs.join(", "))
+        }
+    };
+    match segments {
+        [] => String::new(),
+        [only] if table.inputs.len() == 1 => format!("{}.", name(only)),
+        [only] if only.inputs.len() == table.inputs.len() => {
+            format!("{} at every input.", name(only))
+        }
+        several => {
+            let parts: Vec<String> = several
+                .iter()
+                .map(|segment| format!("{} {}", name(segment), place(segment)))
+                .collect();
+            format!("{}.", parts.join("; "))
+        }
+    }
+}
+
+/// What the fastest series costs at the last input, and how the baseline or the next compares.
+fn price(table: &Table, winner: &str, input: &str, measured: &Measured) -> String {
+    let place = match table.inputs.len() {
+        1 => String::new(),
+        _ => format!("At {} ", code(input)),
+    };
+    let mut sentence = format!("{place}{} takes {}", code(winner), interval(Unit::Duration, &measured.time));
+    if measured.elements > 1 {
+        let each = measured.time.point / measured.elements as f64;
+        let half_width =
+            (measured.time.high - measured.time.low) / 2.0 / measured.elements as f64;
+        sentence += &format!(", {} a {}", Unit::Duration.format(each, half_width), table.info.unit);
+    }
+    if let Some(counted) = measured.allocations {
+        sentence += &match counted.count {
+            count if count < 0.005 => ", and allocates nothing".to_owned(),
+            count => format!(
+                ", in {} allocations of {}",
+                Unit::Count.format(count, 0.0),
+                Unit::Bytes.format(counted.bytes, 0.0)
+            ),
+        };
+    }
+    if let Some(held) = measured.allocations.map(|counted| counted.held_bytes)
+        && held > 0.0
+    {
+        let each = held / measured.elements as f64;
+        sentence += &format!("; it holds {} a {}", Unit::Bytes.format(each, 0.0), table.info.unit);
+    }
+    let compared = match table.info.baseline.as_deref() {
+        Some(baseline) if baseline != winner => table.measured(baseline, input).map(|m| (baseline, m)),
+        _ => table.ranking(input).into_iter().find(|&(series, _)| series != winner),
+    };
+    if let Some((other, slower)) = compared
+        && let Some(factor) = ratio(slower, measured)
+        && factor.low > 1.0
+    {
+        sentence += &format!(
+            "; {} takes {} as long",
+            code(other),
+            interval(Unit::Ratio, &factor)
+        );
+    }
+    sentence + "."
+}
+
+/// How the time of a series grows.
+fn growth(table: &Table, series: &str) -> Option<String> {
+    let exponent = table.growth(series)?;
+    Some(format!(
+        "Its time grows as n^{:.2} ({:.2}..{:.2}).",
+        exponent.point, exponent.low, exponent.high
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::report;
+
+    #[track_caller]
+    fn check(cases: &[(&str, &str, &[u64])], parts: &[&str]) {
+        let sentence = takeaway(&report(cases).groups[0]).expect("a takeaway");
+        for part in parts {
+            assert!(sentence.contains(part), "`{part}` is not in: {sentence}");
+        }
+    }
+
+    #[test]
+    fn one_winner_is_named_once_with_its_factor_over_the_baseline() {
+        check(
+            &[
+                ("slow", "10", &[400, 410]),
+                ("fast", "10", &[100, 101]),
+                ("slow", "100", &[4_000, 4_100]),
+                ("fast", "100", &[1_000, 1_020]),
+            ],
+            &["`fast` is the fastest at every input.", "At `100` `fast` takes 1.01 µs", "`slow` takes 4"],
+        );
+    }
+
+    #[test]
+    fn change_of_the_winner_is_told_with_its_inputs() {
+        check(
+            &[
+                ("slow", "10", &[100, 101]),
+                ("fast", "10", &[200, 210]),
+                ("slow", "100", &[4_000, 4_100]),
+                ("fast", "100", &[1_000, 1_020]),
+                ("slow", "1000", &[40_000, 41_000]),
+                ("fast", "1000", &[10_000, 10_200]),
+            ],
+            &["`slow` is the fastest at `10`; `fast` is the fastest from `100` to `1000`."],
+        );
+    }
+
+    #[test]
+    fn tie_is_not_called_a_win() {
+        check(
+            &[("slow", "10", &[100, 110]), ("fast", "10", &[110, 100])],
+            &["(or not measurably slower)"],
+        );
+    }
+
+    #[test]
+    fn growth_is_fitted_over_three_inputs() {
+        check(
+            &[
+                ("slow", "10", &[100, 100]),
+                ("slow", "100", &[10_000, 10_000]),
+                ("slow", "1000", &[1_000_000, 1_000_000]),
+            ],
+            &["Its time grows as n^2.00 (2.00..2.00)."],
+        );
+    }
+
+    #[test]
+    fn one_process_supports_no_sentence() {
+        assert_eq!(takeaway(&report(&[("slow", "1", &[1]), ("fast", "1", &[2])]).groups[0]), None);
+    }
+
+    #[test]
+    fn group_without_a_measured_case_supports_no_sentence() {
+        assert_eq!(takeaway(&report(&[("slow", "1", &[])]).groups[0]), None);
+    }
+}
