@@ -2,11 +2,11 @@
 
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Barrier, Mutex};
 use std::time::Duration;
 
 use arena::{Arena, Bump, Heap, Pool, Slab};
-use bench_harness::{Lab, Rotation, Routine, race};
+use bench_harness::{Group, Input, Lab, Rotation, Routine, Tally, race};
 
 /// Allocations in an iteration of the groups that compare single allocations.
 const BATCH: usize = 1_000;
@@ -54,14 +54,20 @@ impl<Rest> Linked<Rest> {
     }
 }
 
-/// Allocates [`BATCH`] objects with the given rest, after a reset.
-fn objects<A: Arena + Default + 'static, Rest: Copy + 'static>(rest: Rest) -> Routine {
+/// Allocates [`BATCH`] objects after a reset. `rest` makes what follows the first 8 bytes; what it
+/// leaves uninitialised is not written.
+fn objects<A, Rest>(rest: impl Fn() -> Rest + 'static) -> Routine
+where
+    A: Arena + Default + 'static,
+    Rest: Copy + 'static,
+{
     let mut arena = A::default();
     Routine::new(
         move || {
             arena.reset();
             let mut previous = None;
             for _ in 0..BATCH {
+                let rest = rest();
                 previous = Some(NonNull::from(arena.alloc(Object { previous, rest })));
             }
             Linked(previous)
@@ -72,37 +78,45 @@ fn objects<A: Arena + Default + 'static, Rest: Copy + 'static>(rest: Rest) -> Ro
 }
 
 fn alloc(lab: &mut Lab) {
-    let group = lab.group("arena-alloc", "How long does one allocation take when its first bytes are written?");
+    let group = lab.group(
+        "arena-alloc",
+        "How long does one allocation take when its first bytes are written?",
+    );
     group
         .work("An iteration releases everything and allocates 1 000 objects whose layout is known at compile time; the first 8 bytes of each are written.")
         .axis("bytes an object")
         .unit("allocation")
+        .per_element()
         .baseline("heap");
-    fn size<Rest: Copy + 'static>(group: &mut bench_harness::Group, bytes: usize, rest: MaybeUninit<Rest>) {
-        assert_eq!(size_of::<Object<MaybeUninit<Rest>>>(), bytes);
+    fn size<const REST: usize>(group: &mut Group) {
+        let (bytes, rest) = (REST + 8, || MaybeUninit::<[u8; REST]>::uninit());
         group.case("heap", bytes, move || objects::<Heap, _>(rest));
         group.case("bump", bytes, move || objects::<Bump, _>(rest));
         group.case("slab", bytes, move || objects::<Slab, _>(rest));
     }
-    size(group, 8, MaybeUninit::<[u8; 0]>::uninit());
-    size(group, 64, MaybeUninit::<[u8; 56]>::uninit());
-    size(group, 256, MaybeUninit::<[u8; 248]>::uninit());
-    size(group, 1_024, MaybeUninit::<[u8; 1_016]>::uninit());
-    size(group, 4_096, MaybeUninit::<[u8; 4_088]>::uninit());
+    size::<0>(group);
+    size::<56>(group);
+    size::<248>(group);
+    size::<1_016>(group);
+    size::<4_088>(group);
 }
 
 fn alloc_zeroed(lab: &mut Lab) {
-    let group = lab.group("arena-alloc-zeroed", "How long does one allocation take when the whole object is zeroed?");
+    let group = lab.group(
+        "arena-alloc-zeroed",
+        "How long does one allocation take when the whole object is zeroed?",
+    );
     group
         .work("As `arena-alloc`, with all bytes of each object written.")
         .axis("bytes an object")
         .unit("allocation")
+        .per_element()
         .baseline("heap");
-    fn size<const REST: usize>(group: &mut bench_harness::Group) {
+    fn size<const REST: usize>(group: &mut Group) {
         let bytes = REST + 8;
-        group.case("heap", bytes, || objects::<Heap, _>([0_u8; REST]));
-        group.case("bump", bytes, || objects::<Bump, _>([0_u8; REST]));
-        group.case("slab", bytes, || objects::<Slab, _>([0_u8; REST]));
+        group.case("heap", bytes, || objects::<Heap, _>(|| [0_u8; REST]));
+        group.case("bump", bytes, || objects::<Bump, _>(|| [0_u8; REST]));
+        group.case("slab", bytes, || objects::<Slab, _>(|| [0_u8; REST]));
     }
     size::<0>(group);
     size::<56>(group);
@@ -122,15 +136,14 @@ fn strings<A: Arena + Default + 'static>(length: usize) -> Routine {
     let mut inputs = Rotation::new(BATCH, |seed| {
         let string = |number| format!("{:0>length$}", number + seed as usize * BATCH);
         let cut = |string: String| string[string.len() - length..].to_owned();
-        (0..BATCH).map(|number| cut(string(number))).collect::<Vec<_>>()
+        (0..BATCH)
+            .map(|number| cut(string(number)))
+            .collect::<Vec<_>>()
     });
     Routine::new(
         move || {
             arena.reset();
-            let mut written = LastString {
-                bytes: 0,
-                last: "",
-            };
+            let mut written = LastString { bytes: 0, last: "" };
             for string in inputs.turn() {
                 let copy: &str = arena.alloc_str(string);
                 written.bytes += copy.len();
@@ -149,11 +162,15 @@ fn strings<A: Arena + Default + 'static>(length: usize) -> Routine {
 }
 
 fn string(lab: &mut Lab) {
-    let group = lab.group("arena-string", "How long does copying a string into an arena take?");
+    let group = lab.group(
+        "arena-string",
+        "How long does copying a string into an arena take?",
+    );
     group
         .work("An iteration releases everything and copies 1 000 strings; 16 sets of strings take turns.")
         .axis("bytes a string")
         .unit("string")
+        .per_element()
         .baseline("heap");
     for length in [0, 5, 20, 61, 138] {
         group.case("heap", length, move || strings::<Heap>(length));
@@ -233,18 +250,23 @@ fn assert_no_growth(cycle: &mut impl FnMut() -> usize) {
     for _ in 0..50 {
         cycle();
     }
-    let ((), counted) = bench_harness::Tally::count(|| {
+    let ((), counted) = Tally::count(|| {
         for _ in 0..50 {
             cycle();
         }
     });
-    assert_eq!(counted.live_bytes, 0, "a kept arena grows from cycle to cycle");
+    assert_eq!(
+        counted.live_bytes, 0,
+        "a kept arena grows from cycle to cycle"
+    );
 }
 
 /// Sizes of the edge slices of a graph: 0 to 8, by seed.
 fn edge_counts(nodes: usize, seed: u64) -> Vec<usize> {
     let mut random = oorandom::Rand64::new(u128::from(seed));
-    (0..nodes).map(|_| random.rand_range(0..9) as usize).collect()
+    (0..nodes)
+        .map(|_| random.rand_range(0..9) as usize)
+        .collect()
 }
 
 fn build_nodes<A: Arena + Default + 'static>(nodes: usize) -> Routine {
@@ -270,7 +292,10 @@ fn build_nodes<A: Arena + Default + 'static>(nodes: usize) -> Routine {
 }
 
 fn node(lab: &mut Lab) {
-    let group = lab.group("arena-node", "Which strategy builds a graph's nodes and edges fastest?");
+    let group = lab.group(
+        "arena-node",
+        "Which strategy builds a graph's nodes and edges fastest?",
+    );
     group
         .work("An iteration releases everything and allocates nodes of 64 bytes, each with a slice of 0 to 8 edges; 16 random graphs take turns. `ids` keeps nodes and edges in two vectors instead of an arena.")
         .axis("nodes")
@@ -309,7 +334,10 @@ fn on_threads(threads: usize, work: impl Fn(usize, u64) -> usize + Sync + 'stati
     Routine::timed(
         move |iterations| -> (Duration, Vec<bool>) {
             let (elapsed, done) = race(threads, |thread| work(thread, iterations));
-            let right = done.iter().map(|&done| done == iterations as usize * BATCH).collect();
+            let right = done
+                .iter()
+                .map(|&done| done == iterations as usize * BATCH)
+                .collect();
             (elapsed, right)
         },
         move |right| assert_eq!(*right, vec![true; threads], "every thread does its work"),
@@ -318,14 +346,18 @@ fn on_threads(threads: usize, work: impl Fn(usize, u64) -> usize + Sync + 'stati
 }
 
 fn threads(lab: &mut Lab) {
-    let group = lab.group("arena-threads", "Do threads that allocate slow each other down?");
+    let group = lab.group(
+        "arena-threads",
+        "Do threads that allocate slow each other down?",
+    );
     group
         .work("Threads start together; in an iteration each allocates 1 000 objects of 64 bytes and releases them. Time is from the first start to the last end. `heap-handed-over` frees on another thread than allocated.")
         .axis("threads")
         .unit("allocation")
+        .per_element()
         .baseline("heap");
     for threads in [1, 2, 4] {
-        let input = || bench_harness::Input::new(threads.to_string(), (threads * BATCH) as u64);
+        let input = || Input::new(threads.to_string(), (threads * BATCH) as u64);
         group.case("bump-per-thread", input(), move || {
             on_threads(threads, |_, iterations| {
                 let mut arena = Bump::default();
@@ -365,14 +397,15 @@ fn threads(lab: &mut Lab) {
             })
         });
         group.case("heap-handed-over", input(), move || {
-            let mailboxes: Arc<Vec<Mutex<Vec<Box<[u64; 8]>>>>> =
-                Arc::new((0..threads).map(|_| Mutex::default()).collect());
-            let barrier = Arc::new(Barrier::new(threads));
+            let mailboxes: Vec<Mutex<Vec<Box<[u64; 8]>>>> =
+                (0..threads).map(|_| Mutex::default()).collect();
+            let barrier = Barrier::new(threads);
             on_threads(threads, move |thread, iterations| {
                 let mut done = 0;
                 for _ in 0..iterations {
-                    let objects: Vec<_> =
-                        (0..BATCH).map(|number| Box::new([number as u64; 8])).collect();
+                    let objects: Vec<_> = (0..BATCH)
+                        .map(|number| Box::new([number as u64; 8]))
+                        .collect();
                     done += objects.len();
                     let neighbour = &mailboxes[(thread + 1) % threads];
                     let received = std::mem::replace(
@@ -406,40 +439,58 @@ fn use_buffer(buffer: &mut [u8]) -> usize {
 }
 
 fn pool_get(lab: &mut Lab) {
-    let group = lab.group("object-pool/get", "Is a pooled buffer cheaper than a new one?");
+    let group = lab.group(
+        "object-pool/get",
+        "Is a pooled buffer cheaper than a new one?",
+    );
     group
         .work("An iteration obtains and releases a zeroed buffer of 1 KiB 1 000 times.")
         .axis("gets")
         .unit("get")
+        .per_element()
         .baseline("new");
     let right = |used: &usize| assert_eq!(*used, BATCH);
     group.case("new", BATCH, move || {
-        Routine::new(|| (0..BATCH).map(|_| use_buffer(&mut buffer())).sum(), right)
+        Routine::new(
+            || (0..BATCH).map(|_| use_buffer(&mut buffer())).sum(),
+            right,
+        )
     });
     group.case("pool", BATCH, move || {
         let pool = buffers();
-        Routine::new(move || (0..BATCH).map(|_| use_buffer(&mut pool.get())).sum(), right)
+        Routine::new(
+            move || (0..BATCH).map(|_| use_buffer(&mut pool.get())).sum(),
+            right,
+        )
     });
 }
 
 fn pool_threads(lab: &mut Lab) {
-    let group = lab.group("object-pool/get-threads", "Do threads that share a pool slow each other down?");
+    let group = lab.group(
+        "object-pool/get-threads",
+        "Do threads that share a pool slow each other down?",
+    );
     group
         .work("Threads start together; in an iteration each obtains and releases a zeroed buffer of 1 KiB 1 000 times. Time is from the first start to the last end.")
         .axis("threads")
         .unit("get")
+        .per_element()
         .baseline("new");
     for threads in [1, 2, 4] {
-        let input = || bench_harness::Input::new(threads.to_string(), (threads * BATCH) as u64);
+        let input = || Input::new(threads.to_string(), (threads * BATCH) as u64);
         group.case("new", input(), move || {
             on_threads(threads, |_, iterations| {
-                (0..iterations as usize * BATCH).map(|_| use_buffer(&mut buffer())).sum()
+                (0..iterations as usize * BATCH)
+                    .map(|_| use_buffer(&mut buffer()))
+                    .sum()
             })
         });
         group.case("pool", input(), move || {
             let pool = buffers();
             on_threads(threads, move |_, iterations| {
-                (0..iterations as usize * BATCH).map(|_| use_buffer(&mut pool.get())).sum()
+                (0..iterations as usize * BATCH)
+                    .map(|_| use_buffer(&mut pool.get()))
+                    .sum()
             })
         });
         group.case("locked-vec", input(), move || {
@@ -462,11 +513,15 @@ fn pool_threads(lab: &mut Lab) {
 }
 
 fn pool_prewarm(lab: &mut Lab) {
-    let group = lab.group("object-pool/prewarm", "What does a pool that was filled in advance save its first users?");
+    let group = lab.group(
+        "object-pool/prewarm",
+        "What does a pool that was filled in advance save its first users?",
+    );
     group
         .work("An iteration holds as many zeroed buffers of 1 KiB at once from a pool never used before; filling it in advance is not part of the time, dropping it is not either.")
         .axis("buffers held at once")
         .unit("get")
+        .per_element()
         .baseline("cold");
     for count in [10, 100, 1_000] {
         let case = move |prewarmed: usize| {
@@ -494,20 +549,25 @@ fn pool_prewarm(lab: &mut Lab) {
 }
 
 fn pool_reuse(lab: &mut Lab) {
-    let group = lab.group("object-pool/reuse", "What is a pool worth when only some objects come back?");
+    let group = lab.group(
+        "object-pool/reuse",
+        "What is a pool worth when only some objects come back?",
+    );
     group
         .work("An iteration gets 1 000 zeroed buffers of 1 KiB; the given percentage of them is returned before the next get, the others are held until the end. The share of gets served from the pool must equal that percentage.")
         .axis("% returned before the next get")
         .unit("get")
+        .per_element()
         .baseline("new");
     for percent in [20_u64, 50, 80, 95] {
-        let input = || bench_harness::Input::new(percent.to_string(), BATCH as u64);
+        let input = || Input::new(percent.to_string(), BATCH as u64);
         // 16 sequences with exactly this share of returns, in random order.
         let sequences = move || {
             Rotation::new(BATCH, move |seed| {
                 let mut random = oorandom::Rand64::new(u128::from(seed));
-                let mut returned: Vec<bool> =
-                    (0..BATCH as u64).map(|get| get * percent % 100 < percent).collect();
+                let mut returned: Vec<bool> = (0..BATCH as u64)
+                    .map(|get| get * percent % 100 < percent)
+                    .collect();
                 for last in (1..BATCH).rev() {
                     returned.swap(last, random.rand_range(0..last as u64 + 1) as usize);
                 }

@@ -154,8 +154,11 @@ impl Counted {
 
     /// Whether every node ran as often as the others, and at least once.
     fn ran_evenly(&self) -> bool {
-        let counts: HashSet<u32> =
-            self.runs.iter().map(|runs| runs.load(Ordering::Relaxed)).collect();
+        let counts: HashSet<u32> = self
+            .runs
+            .iter()
+            .map(|runs| runs.load(Ordering::Relaxed))
+            .collect();
         counts.len() == 1 && !counts.contains(&0)
     }
 }
@@ -188,9 +191,15 @@ fn cores() -> usize {
 }
 
 /// Adds a case for every scheduler.
-fn every_scheduler(group: &mut Group, input: impl Fn() -> Input, shape: impl Fn() -> Shape + Copy + 'static) {
+fn every_scheduler(
+    group: &mut Group,
+    input: impl Fn() -> Input,
+    shape: impl Fn() -> Shape + Copy + 'static,
+) {
     for strategy in Strategy::ALL {
-        group.case(strategy, input(), move || runs(strategy, cores(), no_op(&shape())));
+        group.case(strategy, input(), move || {
+            runs(strategy, cores(), no_op(&shape()))
+        });
     }
 }
 
@@ -206,21 +215,36 @@ fn running<'l>(lab: &'l mut Lab, id: &str, question: &str, work: &str) -> &'l mu
 }
 
 fn parallel(lab: &mut Lab) {
-    let group = running(lab, "dag-run/parallel", "What does a scheduler cost when all nodes can run at once?", RUN);
+    let group = running(
+        lab,
+        "dag-run/parallel",
+        "What does a scheduler cost when all nodes can run at once?",
+        RUN,
+    );
     for nodes in [10, 50, 100, 200, 500] {
         every_scheduler(group, || nodes.into(), move || shape::independent(nodes));
     }
 }
 
 fn chain(lab: &mut Lab) {
-    let group = running(lab, "dag-run/chain", "What does a scheduler cost when nothing can run in parallel?", RUN);
+    let group = running(
+        lab,
+        "dag-run/chain",
+        "What does a scheduler cost when nothing can run in parallel?",
+        RUN,
+    );
     for nodes in [5, 10, 20, 50, 500] {
         every_scheduler(group, || nodes.into(), move || shape::chain(nodes));
     }
 }
 
 fn diamond(lab: &mut Lab) {
-    let group = running(lab, "dag-run/diamond", "What does the smallest fan-out and fan-in cost?", RUN);
+    let group = running(
+        lab,
+        "dag-run/diamond",
+        "What does the smallest fan-out and fan-in cost?",
+        RUN,
+    );
     every_scheduler(group, || 5.into(), || shape::diamond(5));
 }
 
@@ -239,7 +263,9 @@ fn workflows(lab: &mut Lab) {
                 let dags: Vec<Dag> = (0..graphs)
                     .map(|_| {
                         let work = |_| |_: &Run<'_>| Ok(());
-                        shape::independent(3).build(Bump::default(), work).expect("a valid shape")
+                        shape::independent(3)
+                            .build(Bump::default(), work)
+                            .expect("a valid shape")
                     })
                     .collect();
                 Routine::new(
@@ -259,7 +285,9 @@ fn large(lab: &mut Lab, kind: &'static str) {
         lab,
         &format!("dag-run/{kind}"),
         "What does a scheduler cost a node, from a thousand nodes to a million?",
-        &format!("{RUN} `direct-threads`, which starts a thread for each node, is left out above 1 000 nodes."),
+        &format!(
+            "{RUN} `direct-threads`, which starts a thread for each node, is left out above 1 000 nodes."
+        ),
     );
     group.quick_limit(1_000);
     for nodes in [1_000, 10_000, 100_000, 1_000_000] {
@@ -298,7 +326,12 @@ fn grain(lab: &mut Lab) {
         "An iteration runs a layered graph of 225 nodes that compute for about as long as the input says, between half and one and a half of it. `rayon-level` waits for each layer, the others count dependencies. As many workers as cores.",
     );
     group.axis("work a node");
-    for (label, grain_ns) in [("no-op", 0.0), ("1 us", 1e3), ("10 us", 1e4), ("100 us", 1e5)] {
+    for (label, grain_ns) in [
+        ("no-op", 0.0),
+        ("1 us", 1e3),
+        ("10 us", 1e4),
+        ("100 us", 1e5),
+    ] {
         for strategy in Strategy::ALL {
             group.case(strategy, Input::new(label, 225), move || {
                 runs(strategy, cores(), computing(225, grain_ns))

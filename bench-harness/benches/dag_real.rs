@@ -35,7 +35,8 @@ fn graphs(lab: &Lab) -> Result<Vec<(String, Workflow)>, String> {
     let mut graphs = vec![("crate-graph".to_owned(), crates)];
     for file in lab.files() {
         let name = file.display();
-        let text = std::fs::read_to_string(&file).map_err(|error| format!("cannot read {name}: {error}"))?;
+        let text = std::fs::read_to_string(&file)
+            .map_err(|error| format!("cannot read {name}: {error}"))?;
         let workflow = wfformat(&text)
             .map_err(|error| format!("{name} is not a workflow of WfFormat 1.5: {error}"))?;
         let stem = file.file_stem().unwrap_or(file.as_os_str());
@@ -52,7 +53,8 @@ fn runs(strategy: Strategy, workflow: &Workflow) -> Routine {
     let dag = workflow
         .shape
         .build(Bump::default(), |index| {
-            let nanoseconds = TOTAL_NS * workflow.runtimes_s[index] / total_s.max(f64::MIN_POSITIVE);
+            let nanoseconds =
+                TOTAL_NS * workflow.runtimes_s[index] / total_s.max(f64::MIN_POSITIVE);
             move |_: &Run<'_>| {
                 spin(nanoseconds);
                 Ok(())

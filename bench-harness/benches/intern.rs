@@ -61,7 +61,9 @@ impl Alphabet {
     /// `count` different strings.
     fn strings(self, count: usize) -> Vec<String> {
         match self {
-            Self::Node => (0..count).map(|number| format!("node-{number:06}")).collect(),
+            Self::Node => (0..count)
+                .map(|number| format!("node-{number:06}"))
+                .collect(),
             Self::Dotted => (0..count)
                 .map(|number| format!("service.eu-{}.worker.{number:08}", number % 7))
                 .collect(),
@@ -83,7 +85,12 @@ fn words(count: usize) -> Vec<String> {
     (0..count)
         .map(|number| match number.checked_sub(length * length) {
             None => format!("{}-{}", word(number), word(number / length)),
-            Some(rest) => format!("{}-{}-{}", word(rest), word(rest / length), word(rest / length / length)),
+            Some(rest) => format!(
+                "{}-{}-{}",
+                word(rest),
+                word(rest / length),
+                word(rest / length / length)
+            ),
         })
         .collect()
 }
@@ -193,7 +200,10 @@ fn filled<I: Interner + Default>(strings: &[String]) -> I {
 /// Strings and the symbols an interner must give them, in an order of their own.
 fn known<I: Interner>(interner: &I, strings: &[String]) -> Vec<(String, Symbol)> {
     let symbol = |string: &String| interner.get(string).expect("the string was interned");
-    let mut known: Vec<_> = strings.iter().map(|string| (string.clone(), symbol(string))).collect();
+    let mut known: Vec<_> = strings
+        .iter()
+        .map(|string| (string.clone(), symbol(string)))
+        .collect();
     shuffle(&mut known, 1);
     known
 }
@@ -218,14 +228,22 @@ impl Windows {
             .chunks_exact(window)
             .map(|chunk| chunk.iter().fold(0, |sum, &(_, symbol)| fold(sum, symbol)))
             .collect();
-        Self { known, expected, window, next: 0 }
+        Self {
+            known,
+            expected,
+            window,
+            next: 0,
+        }
     }
 
     /// The window whose turn it is, and the fold of its symbols.
     fn turn(&mut self) -> (&[(String, Symbol)], u64) {
         let turn = self.next;
         self.next = (turn + 1) % self.expected.len();
-        (&self.known[turn * self.window..][..self.window], self.expected[turn])
+        (
+            &self.known[turn * self.window..][..self.window],
+            self.expected[turn],
+        )
     }
 }
 
@@ -235,7 +253,10 @@ fn hit(lab: &mut Lab, alphabet: Alphabet) {
         "How long does it take to find the symbol of a known string?",
     );
     group
-        .work(&format!("An iteration interns up to 10 000 known strings in random order. {}", alphabet.describe()))
+        .work(&format!(
+            "An iteration interns up to 10 000 known strings in random order. {}",
+            alphabet.describe()
+        ))
         .quick_limit(1_000);
     describe(group);
     for count in [1_000, 100_000, 1_000_000] {
@@ -244,7 +265,11 @@ fn hit(lab: &mut Lab, alphabet: Alphabet) {
 }
 
 fn describe(group: &mut Group) {
-    group.axis("strings").unit("string").baseline("std-map");
+    group
+        .axis("strings")
+        .unit("string")
+        .per_element()
+        .baseline("std-map");
 }
 
 fn hits<I: Interner + Default + 'static>(alphabet: Alphabet, count: usize) -> Routine {
@@ -255,7 +280,9 @@ fn hits<I: Interner + Default + 'static>(alphabet: Alphabet, count: usize) -> Ro
     Routine::new(
         move || {
             let (window, expected) = windows.turn();
-            let sum = window.iter().fold(0, |sum, (string, _)| fold(sum, interner.intern(string)));
+            let sum = window
+                .iter()
+                .fold(0, |sum, (string, _)| fold(sum, interner.intern(string)));
             sum == expected
         },
         |right| assert!(right, "an interned string has another symbol than before"),
@@ -286,7 +313,9 @@ fn misses<I: Interner + Default + 'static>(alphabet: Alphabet, count: usize) -> 
     Routine::prepared(
         I::default,
         move |mut interner| {
-            let sum = strings.iter().fold(0, |sum, string| fold(sum, interner.intern(string)));
+            let sum = strings
+                .iter()
+                .fold(0, |sum, string| fold(sum, interner.intern(string)));
             (interner, sum)
         },
         move |(interner, _)| assert_eq!(interner.len(), count),
@@ -315,7 +344,9 @@ fn mixes<I: Interner + Default + 'static>(alphabet: Alphabet, count: usize) -> R
     Routine::prepared(
         I::default,
         move |mut interner| {
-            let sum = stream.iter().fold(0, |sum, string| fold(sum, interner.intern(string)));
+            let sum = stream
+                .iter()
+                .fold(0, |sum, string| fold(sum, interner.intern(string)));
             (interner, sum)
         },
         move |(interner, _)| assert_eq!(interner.len(), count / 2),
@@ -323,7 +354,10 @@ fn mixes<I: Interner + Default + 'static>(alphabet: Alphabet, count: usize) -> R
 }
 
 fn batch(lab: &mut Lab) {
-    let group = lab.group("intern-batch", "Is interning 100 strings at once cheaper than one by one?");
+    let group = lab.group(
+        "intern-batch",
+        "Is interning 100 strings at once cheaper than one by one?",
+    );
     group.work("An iteration interns 100 known strings, one by one or in one call, into a list of symbols; 16 sets of strings take turns.");
     describe(group);
     group.baseline("local");
@@ -342,8 +376,10 @@ fn batches<I: Interner + Default + 'static>(at_once: bool) -> Routine {
     let mut interner: I = filled(&strings);
     let mut sets = Rotation::new(100, |seed| {
         let set = strings[seed as usize * 100..][..100].to_vec();
-        let symbols: Vec<Symbol> =
-            set.iter().map(|string| interner.get(string).expect("a known string")).collect();
+        let symbols: Vec<Symbol> = set
+            .iter()
+            .map(|string| interner.get(string).expect("a known string"))
+            .collect();
         (set, symbols)
     });
     let mut symbols = Vec::with_capacity(100);
@@ -359,12 +395,20 @@ fn batches<I: Interner + Default + 'static>(at_once: bool) -> Routine {
             }
             symbols == *expected
         },
-        |right| assert!(right, "a batch must give the symbols that single calls give"),
+        |right| {
+            assert!(
+                right,
+                "a batch must give the symbols that single calls give"
+            )
+        },
     )
 }
 
 fn resolve(lab: &mut Lab) {
-    let group = lab.group("intern-resolve", "How long does it take to get the string of a symbol?");
+    let group = lab.group(
+        "intern-resolve",
+        "How long does it take to get the string of a symbol?",
+    );
     group
         .work("An iteration resolves up to 10 000 symbols in random order and reads the length and the last byte of each string. `frozen` is the read-only copy made of an interner. Strings of 28 bytes.")
         .quick_limit(1_000);
@@ -375,7 +419,9 @@ fn resolve(lab: &mut Lab) {
             let strings = Alphabet::Dotted.strings(count);
             let live: Local = filled(&strings);
             let frozen = Frozen::from_interner(&live);
-            resolved(known(&live, &strings), move |symbol| fold_text(frozen.resolve(symbol)))
+            resolved(known(&live, &strings), move |symbol| {
+                fold_text(frozen.resolve(symbol))
+            })
         });
     }
 }
@@ -388,7 +434,9 @@ fn fold_text(text: &str) -> u64 {
 fn resolves<I: Interner + Default + 'static>(count: usize) -> Routine {
     let strings = Alphabet::Dotted.strings(count);
     let interner: I = filled(&strings);
-    resolved(known(&interner, &strings), move |symbol| fold_text(interner.resolve(symbol)))
+    resolved(known(&interner, &strings), move |symbol| {
+        fold_text(interner.resolve(symbol))
+    })
 }
 
 fn resolved(known: Vec<(String, Symbol)>, text: impl Fn(Symbol) -> u64 + 'static) -> Routine {
@@ -396,7 +444,11 @@ fn resolved(known: Vec<(String, Symbol)>, text: impl Fn(Symbol) -> u64 + 'static
     let symbols: Vec<Symbol> = known.iter().map(|&(_, symbol)| symbol).collect();
     let expected: Vec<u64> = known
         .chunks_exact(window)
-        .map(|chunk| chunk.iter().fold(0, |sum, (string, _)| sum ^ fold_text(string).rotate_left(sum as u32 % 64)))
+        .map(|chunk| {
+            chunk.iter().fold(0, |sum, (string, _)| {
+                sum ^ fold_text(string).rotate_left(sum as u32 % 64)
+            })
+        })
         .collect();
     let mut turn = 0;
     Routine::new(
@@ -404,7 +456,9 @@ fn resolved(known: Vec<(String, Symbol)>, text: impl Fn(Symbol) -> u64 + 'static
             let chunk = &symbols[turn * window..][..window];
             let right = expected[turn];
             turn = (turn + 1) % expected.len();
-            chunk.iter().fold(0, |sum: u64, &symbol| sum ^ text(symbol).rotate_left(sum as u32 % 64)) == right
+            chunk.iter().fold(0, |sum: u64, &symbol| {
+                sum ^ text(symbol).rotate_left(sum as u32 % 64)
+            }) == right
         },
         |right| assert!(right, "a symbol resolves to another string"),
     )
@@ -429,13 +483,25 @@ fn threads(lab: &mut Lab, percent: u64) {
         &format!("How do threads that share an interner get on when {percent} % of the strings are known?"),
     );
     group.work("Threads start together, on an interner of 100 000 known strings of 28 bytes; in an iteration each interns 1 000 strings, the new ones its own. Time is from the first start to the last end.");
-    group.axis("threads").unit("string").baseline("locked-local");
+    group
+        .axis("threads")
+        .unit("string")
+        .per_element()
+        .baseline("locked-local");
     for threads in [1, 2] {
         let input = || Input::new(threads.to_string(), (threads * RACE) as u64);
-        group.case("locked-local", input(), move || shared::<Mutex<Local>>(threads, percent));
-        group.case("threaded", input(), move || shared::<Threaded>(threads, percent));
-        group.case("sharded", input(), move || shared::<Sharded>(threads, percent));
-        group.case("striped", input(), move || shared::<Striped>(threads, percent));
+        group.case("locked-local", input(), move || {
+            shared::<Mutex<Local>>(threads, percent)
+        });
+        group.case("threaded", input(), move || {
+            shared::<Threaded>(threads, percent)
+        });
+        group.case("sharded", input(), move || {
+            shared::<Sharded>(threads, percent)
+        });
+        group.case("striped", input(), move || {
+            shared::<Striped>(threads, percent)
+        });
     }
 }
 
@@ -444,7 +510,10 @@ fn shared<I: Shared>(threads: usize, percent: u64) -> Routine {
     Routine::timed(
         move |iterations| {
             let interner = I::default();
-            let symbols: Vec<Symbol> = strings.iter().map(|string| interner.intern(string)).collect();
+            let symbols: Vec<Symbol> = strings
+                .iter()
+                .map(|string| interner.intern(string))
+                .collect();
             // Made before the race: formatting a string costs more than interning it.
             let streams: Vec<Vec<(String, Option<Symbol>)>> = (0..threads)
                 .map(|thread| {

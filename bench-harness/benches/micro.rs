@@ -24,18 +24,27 @@ fn workflow(number: usize) -> String {
 }
 
 fn label(lab: &mut Lab) {
-    let group = lab.group("label", "What does it save to keep the handle of a labelled counter?");
+    let group = lab.group(
+        "label",
+        "What does it save to keep the handle of a labelled counter?",
+    );
     group
         .work("An iteration counts 1 000 events by workflow and state: `lookup` finds the counter by its two labels each time, `interned` by their symbols, `cached` has kept its index.")
         .axis("events")
         .unit("event")
+        .per_element()
         .baseline("lookup");
     // 16 orders of events take turns.
     let events = || {
         Rotation::new(BATCH, |seed| {
             let mut random = oorandom::Rand64::new(u128::from(seed));
             (0..BATCH)
-                .map(|_| (random.rand_range(0..50) as usize, random.rand_range(0..4) as usize))
+                .map(|_| {
+                    (
+                        random.rand_range(0..50) as usize,
+                        random.rand_range(0..4) as usize,
+                    )
+                })
                 .collect::<Vec<_>>()
         })
     };
@@ -73,7 +82,10 @@ fn label(lab: &mut Lab) {
         Routine::new(
             move || {
                 for &(workflow, state) in events.turn() {
-                    let labels = (symbols.intern(&names[workflow]), symbols.intern(STATES[state]));
+                    let labels = (
+                        symbols.intern(&names[workflow]),
+                        symbols.intern(STATES[state]),
+                    );
                     *counters.get_mut(&labels).expect("a counter for all labels") += 1;
                 }
                 counters.values().sum()
@@ -97,7 +109,10 @@ fn label(lab: &mut Lab) {
 }
 
 fn map(lab: &mut Lab) {
-    let group = lab.group("map", "What does it save to say how many entries a map will have?");
+    let group = lab.group(
+        "map",
+        "What does it save to say how many entries a map will have?",
+    );
     group
         .work("An iteration builds a map from `u64` keys, scattered, to themselves, sums its values and drops it; 16 sets of keys take turns.")
         .axis("entries")
@@ -118,7 +133,9 @@ fn map(lab: &mut Lab) {
                         for &key in keys {
                             map.insert(key, key);
                         }
-                        let sum = map.values().fold(0_u64, |sum, &value| sum.wrapping_add(value));
+                        let sum = map
+                            .values()
+                            .fold(0_u64, |sum, &value| sum.wrapping_add(value));
                         let expected = keys.iter().fold(0_u64, |sum, &key| sum.wrapping_add(key));
                         (map.len(), sum == expected)
                     },
@@ -133,17 +150,23 @@ fn map(lab: &mut Lab) {
 }
 
 fn topic(lab: &mut Lab) {
-    let group = lab.group("topic-format", "What does it cost to make the name of a topic?");
+    let group = lab.group(
+        "topic-format",
+        "What does it cost to make the name of a topic?",
+    );
     group
         .work("An iteration makes 1 000 names like `workflow-007.completed.12` and drops each: with `format!`, into a string of the right capacity, or into one string that is cleared.")
         .axis("names")
         .unit("name")
+        .per_element()
         .baseline("format");
     fn names(mut name: impl FnMut(&str, &str, u8) -> usize + 'static) -> Routine {
         let workflows: Vec<String> = (0..50).map(workflow).collect();
         let mut numbers = Rotation::new(BATCH, |seed| {
             let mut random = oorandom::Rand64::new(u128::from(seed));
-            (0..BATCH).map(|_| random.rand_range(10..100) as u8).collect::<Vec<_>>()
+            (0..BATCH)
+                .map(|_| random.rand_range(10..100) as u8)
+                .collect::<Vec<_>>()
         });
         Routine::new(
             move || {

@@ -58,8 +58,7 @@ fn ready_set(lab: &mut Lab, kind: &'static str) {
             )
         });
         group.case("ready-set", nodes, move || {
-            let dags: &'static [Dag] =
-                Vec::leak((0..16).map(|seed| dag(&shape(seed))).collect());
+            let dags: &'static [Dag] = Vec::leak((0..16).map(|seed| dag(&shape(seed))).collect());
             let mut sets = Rotation::new(nodes, |seed| ReadySet::new(&dags[seed as usize]));
             Routine::new(
                 move || {
@@ -90,25 +89,39 @@ impl ById {
         let mut successors: HashMap<String, Vec<String>> = HashMap::new();
         for (index, id) in ids.iter().enumerate() {
             for &dependency in shape.dependencies(index) {
-                successors.entry(ids[dependency as usize].clone()).or_default().push(id.clone());
+                successors
+                    .entry(ids[dependency as usize].clone())
+                    .or_default()
+                    .push(id.clone());
             }
         }
         let dependencies = (0..ids.len())
             .map(|index| (ids[index].clone(), shape.dependencies(index).len()))
             .collect();
-        Self { dependencies, successors }
+        Self {
+            dependencies,
+            successors,
+        }
     }
 
     fn walk(&self) -> usize {
-        let mut open: HashMap<&str, usize> =
-            self.dependencies.iter().map(|(id, &count)| (id.as_str(), count)).collect();
-        let mut ready: Vec<&str> =
-            open.iter().filter(|&(_, &count)| count == 0).map(|(&id, _)| id).collect();
+        let mut open: HashMap<&str, usize> = self
+            .dependencies
+            .iter()
+            .map(|(id, &count)| (id.as_str(), count))
+            .collect();
+        let mut ready: Vec<&str> = open
+            .iter()
+            .filter(|&(_, &count)| count == 0)
+            .map(|(&id, _)| id)
+            .collect();
         let mut walked = 0;
         while let Some(id) = ready.pop() {
             walked += 1;
             for successor in self.successors.get(id).into_iter().flatten() {
-                let count = open.get_mut(successor.as_str()).expect("every node is counted");
+                let count = open
+                    .get_mut(successor.as_str())
+                    .expect("every node is counted");
                 *count -= 1;
                 if *count == 0 {
                     ready.push(successor);
@@ -120,7 +133,10 @@ impl ById {
 }
 
 fn by_node<'l>(lab: &'l mut Lab, id: &str, question: &str, work: &str) -> &'l mut Group {
-    lab.group(id, question).work(work).axis("nodes").unit("node")
+    lab.group(id, question)
+        .work(work)
+        .axis("nodes")
+        .unit("node")
 }
 
 /// Orders in which nodes are visited; 16 take turns.
@@ -212,7 +228,12 @@ impl States for NodeStates {
 
 impl States for Mutex<HashMap<NodeId, NodeState>> {
     fn new(nodes: &[NodeId]) -> Self {
-        Self::new(nodes.iter().map(|&node| (node, NodeState::Pending)).collect())
+        Self::new(
+            nodes
+                .iter()
+                .map(|&node| (node, NodeState::Pending))
+                .collect(),
+        )
     }
     fn set(&self, node: NodeId, state: NodeState) {
         self.lock().expect("no thread panics").insert(node, state);
@@ -224,13 +245,19 @@ impl States for Mutex<HashMap<NodeId, NodeState>> {
 
 impl States for DashMap<NodeId, NodeState> {
     fn new(nodes: &[NodeId]) -> Self {
-        nodes.iter().map(|&node| (node, NodeState::Pending)).collect()
+        nodes
+            .iter()
+            .map(|&node| (node, NodeState::Pending))
+            .collect()
     }
     fn set(&self, node: NodeId, state: NodeState) {
         self.insert(node, state);
     }
     fn get(&self, node: NodeId) -> NodeState {
-        *self.view(&node, |_, state| *state).as_ref().expect("every node has a state")
+        *self
+            .view(&node, |_, state| *state)
+            .as_ref()
+            .expect("every node has a state")
     }
 }
 
@@ -247,7 +274,9 @@ fn node_status(lab: &mut Lab) {
     );
     group.baseline("locked-map");
     for nodes in [10, 100, 1_000] {
-        group.case("locked-map", nodes, move || status::<Mutex<HashMap<_, _>>>(nodes));
+        group.case("locked-map", nodes, move || {
+            status::<Mutex<HashMap<_, _>>>(nodes)
+        });
         group.case("dashmap", nodes, move || status::<DashMap<_, _>>(nodes));
         group.case("atomic", nodes, move || status::<NodeStates>(nodes));
     }
@@ -276,16 +305,24 @@ fn status<S: States>(count: usize) -> Routine {
 }
 
 fn contention(lab: &mut Lab) {
-    let group = lab.group("contention", "Do threads that change states slow each other down?");
+    let group = lab.group(
+        "contention",
+        "Do threads that change states slow each other down?",
+    );
     group
         .work("Threads start together; in an iteration each sets and gets the states of its share of 1 000 nodes, every n-th of n threads. Time is from the first start to the last end.")
         .axis("threads")
         .unit("access")
+        .per_element()
         .baseline("locked-map");
     for threads in [1, 2, 4] {
         let input = || Input::new(threads.to_string(), 1_000);
-        group.case("locked-map", input(), move || contended::<Mutex<HashMap<_, _>>>(threads));
-        group.case("dashmap", input(), move || contended::<DashMap<_, _>>(threads));
+        group.case("locked-map", input(), move || {
+            contended::<Mutex<HashMap<_, _>>>(threads)
+        });
+        group.case("dashmap", input(), move || {
+            contended::<DashMap<_, _>>(threads)
+        });
         group.case("atomic", input(), move || contended::<NodeStates>(threads));
     }
 }
@@ -305,7 +342,13 @@ fn contended<S: States>(threads: usize) -> Routine {
                 })
             })
         },
-        move |right| assert_eq!(*right, vec![true; threads], "no thread changes another's nodes"),
+        move |right| {
+            assert_eq!(
+                *right,
+                vec![true; threads],
+                "no thread changes another's nodes"
+            )
+        },
     )
 }
 
@@ -330,15 +373,21 @@ fn counting(workers: usize, capacity: usize, tasks: u64) -> Routine {
 }
 
 fn submit(lab: &mut Lab) {
-    let group = lab.group("bounded-pool/submit", "What does handing a task to a pool cost?");
+    let group = lab.group(
+        "bounded-pool/submit",
+        "What does handing a task to a pool cost?",
+    );
     group
         .work("An iteration submits 1 000 tasks that count themselves and waits once at the end. The queue has room for as many tasks as there are workers; a full queue blocks the submitter. `rayon` spawns into a scope of its own pool, without a bound.")
         .axis("workers")
         .unit("task")
+        .per_element()
         .baseline("rayon");
     for workers in [10, 50, 100, 500, 1_000] {
         let input = || Input::new(workers.to_string(), 1_000);
-        group.case("bounded-pool", input(), move || counting(workers, workers, 1_000));
+        group.case("bounded-pool", input(), move || {
+            counting(workers, workers, 1_000)
+        });
         group.case("rayon", input(), move || {
             let pool = rayon::ThreadPoolBuilder::new()
                 .num_threads(workers)
@@ -373,7 +422,9 @@ fn backpressure(lab: &mut Lab) {
         .axis("tasks")
         .unit("task");
     for tasks in [1_000, 5_000] {
-        group.case("bounded-pool", tasks, move || counting(10, 10, tasks as u64));
+        group.case("bounded-pool", tasks, move || {
+            counting(10, 10, tasks as u64)
+        });
     }
 }
 
@@ -389,6 +440,7 @@ fn blocking(lab: &mut Lab) {
         .work("An iteration runs tasks that sleep for 1 ms, on a new thread each or on 4 workers. How long a sleep really takes stands under Environment.")
         .axis("tasks")
         .unit("task")
+        .per_element()
         .baseline("direct-threads")
         .quick_limit(100);
     for tasks in [10, 100, 1_000] {
@@ -399,7 +451,10 @@ fn blocking(lab: &mut Lab) {
                         let handles: Vec<_> = (0..tasks)
                             .map(|_| scope.spawn(|| std::thread::sleep(SLEEP)))
                             .collect();
-                        handles.into_iter().filter_map(|handle| handle.join().ok()).count()
+                        handles
+                            .into_iter()
+                            .filter_map(|handle| handle.join().ok())
+                            .count()
                     })
                 },
                 move |done| assert_eq!(*done, tasks, "every task runs once"),

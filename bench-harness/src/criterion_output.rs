@@ -134,7 +134,12 @@ mod tests {
 
     fn write(benchmark: &str, sample: &str) -> tempfile::TempDir {
         let home = tempfile::tempdir().unwrap();
-        let folder = home.path().join("group_a").join("series").join("10").join("new");
+        let folder = home
+            .path()
+            .join("group_a")
+            .join("series")
+            .join("10")
+            .join("new");
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("benchmark.json"), benchmark).unwrap();
         fs::write(folder.join("sample.json"), sample).unwrap();
@@ -161,14 +166,25 @@ mod tests {
 
     #[track_caller]
     fn check_refused(sample: &str, reason: &str) {
-        let error = read(write(BENCHMARK, sample).path()).unwrap_err().to_string();
-        assert!(error.contains(reason) && error.contains("sample.json"), "{error}");
+        let error = read(write(BENCHMARK, sample).path())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains(reason) && error.contains("sample.json"),
+            "{error}"
+        );
     }
 
     #[test]
     fn impossible_samples_are_refused_with_their_file() {
-        check_refused(r#"{"iters":[1.0,2.0],"times":[197.0]}"#, "2 iteration counts and 1 times");
-        check_refused(r#"{"iters":[0.0],"times":[197.0]}"#, "a sample of 0 iterations");
+        check_refused(
+            r#"{"iters":[1.0,2.0],"times":[197.0]}"#,
+            "2 iteration counts and 1 times",
+        );
+        check_refused(
+            r#"{"iters":[0.0],"times":[197.0]}"#,
+            "a sample of 0 iterations",
+        );
         check_refused(r#"{"iters":[1.0],"times":[-1.0]}"#, "a sample of -1 ns");
         check_refused(r#"{"iters":[1.0]}"#, "missing field");
     }

@@ -5,8 +5,10 @@
 
 use std::fmt;
 use std::hint::black_box;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use criterion::{BatchSize, Bencher, BenchmarkId, Criterion, Throughput};
@@ -89,6 +91,7 @@ impl Lab {
                 baseline: None,
                 axis: "input".to_owned(),
                 unit: "element".to_owned(),
+                per_element: false,
                 suite: String::new(),
             },
             quick_limit: u64::MAX,
@@ -137,7 +140,7 @@ impl Lab {
                 };
                 let allocations = routine.measure.count();
                 // The answer must still be right after it was timed and counted.
-                routine.measure.once();
+                let threads = most_threads(|| routine.measure.once());
                 all.push(Extras {
                     case: CaseId {
                         group: group.info.group.clone(),
@@ -146,11 +149,41 @@ impl Lab {
                     },
                     elements: routine.elements.or(case.input.elements).unwrap_or(1),
                     allocations,
+                    threads,
                 });
             }
         }
         all
     }
+}
+
+/// The most threads that the process has at once while `work` runs, as far as a thread that looks
+/// again and again can see.
+fn most_threads(work: impl FnOnce()) -> Option<u64> {
+    let threads = || Some(std::fs::read_dir("/proc/self/task").ok()?.count() as u64);
+    let done = AtomicBool::new(false);
+    let looked = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            let mut most = None;
+            // `Relaxed`: the flags order nothing else; joining does.
+            while !done.load(Ordering::Relaxed) {
+                most = most.max(threads());
+                looked.store(true, Ordering::Relaxed);
+            }
+            // The watcher does not count.
+            most.map(|most| most - 1)
+        });
+        while !looked.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+        // A check that fails must not leave the watcher running.
+        let outcome = panic::catch_unwind(AssertUnwindSafe(work));
+        done.store(true, Ordering::Relaxed);
+        let most = watcher.join().expect("the watcher only reads");
+        outcome.unwrap_or_else(|failed| panic::resume_unwind(failed));
+        most
+    })
 }
 
 /// Iterations that are counted together.
@@ -189,6 +222,13 @@ impl Group {
     /// What one element is, in the singular: `node`, `string`. Throughput is elements per second.
     pub fn unit(&mut self, unit: &str) -> &mut Self {
         self.info.unit = unit.to_owned();
+        self
+    }
+
+    /// Reports time and allocations of one element rather than of an iteration, for iterations that
+    /// are a batch of equal things.
+    pub fn per_element(&mut self) -> &mut Self {
+        self.info.per_element = true;
         self
     }
 
@@ -402,7 +442,11 @@ trait Measure {
     /// because memory that grows now and then is paid for now and then.
     fn count(&mut self) -> Allocations {
         let ((), single) = Tally::count(|| self.repeat(1));
-        let iterations = if single.bytes > LARGE_BYTES { 1 } else { COUNTED_ITERATIONS };
+        let iterations = if single.bytes > LARGE_BYTES {
+            1
+        } else {
+            COUNTED_ITERATIONS
+        };
         let ((), all) = Tally::count(|| self.repeat(iterations));
         Allocations {
             iterations,

@@ -35,8 +35,10 @@ mod threads;
 mod work;
 
 pub use environment::Environment;
-pub use lab::{CARGO_METADATA, EXTRAS_FILE, Group, INPUT_FILES, Input, LIST_CASES, Lab, REFUSED, Routine};
-pub use tally::Tally;
+pub use lab::{
+    CARGO_METADATA, EXTRAS_FILE, Group, INPUT_FILES, Input, LIST_CASES, Lab, REFUSED, Routine,
+};
+pub use tally::{Counts, Tally};
 pub use threads::race;
 pub use work::{Rotation, spin};
 

@@ -75,9 +75,7 @@ impl fmt::Display for CaseId {
 }
 
 /// How much is measured.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Profile {
     /// Small inputs only, few processes: a look within two minutes.
@@ -144,6 +142,8 @@ pub struct GroupInfo {
     pub axis: String,
     /// What one element is, in the singular.
     pub unit: String,
+    /// Whether time and allocations are told of an element rather than of an iteration.
+    pub per_element: bool,
     /// The source file that defines the group, relative to its workspace.
     pub suite: String,
 }
@@ -184,6 +184,8 @@ pub struct Record {
     pub elements: u64,
     /// What the counting pass saw; `None` where it did not run.
     pub allocations: Option<Allocations>,
+    /// Most threads the process was seen to have at once; `None` where that is not known.
+    pub threads: Option<u64>,
     /// Whether the figures count.
     pub status: Status,
 }
@@ -233,6 +235,8 @@ pub struct Extras {
     pub elements: u64,
     /// What the counting pass saw.
     pub allocations: Allocations,
+    /// Most threads the process was seen to have at once; `None` where that is not known.
+    pub threads: Option<u64>,
 }
 
 /// Why a record file could not be read.
@@ -302,7 +306,9 @@ pub fn read(path: &Path) -> Result<Entries, ReadError> {
         };
         if bytes.last() != Some(&b'\n') {
             if count > LINE_LIMIT {
-                return Err(invalid(format!("the line is longer than {LINE_LIMIT} bytes")));
+                return Err(invalid(format!(
+                    "the line is longer than {LINE_LIMIT} bytes"
+                )));
             }
             read.truncated = true;
             break;
@@ -340,12 +346,18 @@ fn parse(line: &[u8]) -> Result<Entry, String> {
         serde_json::from_slice(line).map_err(|error| format!("not a record: {error}"))?;
     if let Entry::Case(record) = &line.entry {
         if record.samples.iter().any(|sample| sample.iterations == 0) {
-            return Err(format!("case `{}` has a sample of 0 iterations", record.case));
+            return Err(format!(
+                "case `{}` has a sample of 0 iterations",
+                record.case
+            ));
         }
         if record.status == Status::Ok && record.samples.is_empty() {
             return Err(format!("case `{}` is ok but has no samples", record.case));
         }
-        if record.allocations.is_some_and(|counted| counted.iterations == 0) {
+        if record
+            .allocations
+            .is_some_and(|counted| counted.iterations == 0)
+        {
             return Err(format!("case `{}` counts 0 iterations", record.case));
         }
     }
@@ -377,6 +389,7 @@ mod tests {
                 peak_bytes: 32,
                 held_bytes: -8,
             }),
+            threads: Some(3),
             status: Status::Ok,
         })
     }
@@ -419,11 +432,19 @@ mod tests {
     fn bad_lines_are_named() {
         check_refused("{", "not a record");
         check_refused("[]", "not a record");
-        check_refused(&record(2).to_line().replace("\"schema\":1", "\"schema\":7"), "schema 7");
-        check_refused(&record(2).to_line().replace("1000,", "-1,"), "not a record");
-        check_refused(&record(2).to_line().replace("1000}", "NaN}"), "not a record");
         check_refused(
-            &record(2).to_line().replace("\"iterations\":3", "\"iterations\":0"),
+            &record(2).to_line().replace("\"schema\":1", "\"schema\":7"),
+            "schema 7",
+        );
+        check_refused(&record(2).to_line().replace("1000,", "-1,"), "not a record");
+        check_refused(
+            &record(2).to_line().replace("1000}", "NaN}"),
+            "not a record",
+        );
+        check_refused(
+            &record(2)
+                .to_line()
+                .replace("\"iterations\":3", "\"iterations\":0"),
             "0 iterations",
         );
         check_refused(&record(1).to_line(), "stands twice");

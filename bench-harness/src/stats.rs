@@ -144,7 +144,11 @@ mod tests {
     }
 
     /// How often the interval over `count` draws covers the median of the distribution.
-    fn coverage(count: usize, draw: impl Fn(&mut oorandom::Rand64) -> f64, true_median: f64) -> f64 {
+    fn coverage(
+        count: usize,
+        draw: impl Fn(&mut oorandom::Rand64) -> f64,
+        true_median: f64,
+    ) -> f64 {
         let mut random = oorandom::Rand64::new(1);
         let trials = 20_000;
         let covered = (0..trials)
@@ -161,8 +165,9 @@ mod tests {
     fn coverage_is_what_is_promised_for_symmetric_skewed_and_heavy_tailed_distributions() {
         let uniform = |random: &mut oorandom::Rand64| random.rand_float();
         let exponential = |random: &mut oorandom::Rand64| -(1.0 - random.rand_float()).ln();
-        let cauchy =
-            |random: &mut oorandom::Rand64| (std::f64::consts::PI * (random.rand_float() - 0.5)).tan();
+        let cauchy = |random: &mut oorandom::Rand64| {
+            (std::f64::consts::PI * (random.rand_float() - 0.5)).tan()
+        };
         for count in [3, 6, 10, 15] {
             let promised = interval_rank(count).1;
             for measured in [

@@ -128,11 +128,15 @@ unsafe impl GlobalAlloc for Tally {
     #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         let counting = ACTIVE.0.load(Ordering::Relaxed);
-        if counting != OFF {
-            counted_free(counting, layout);
+        if counting == OFF {
+            // SAFETY: the caller keeps the contract of `dealloc`, and all blocks come from
+            // `System`.
+            return unsafe { System.dealloc(block, layout) };
         }
-        // SAFETY: the caller keeps the contract of `dealloc`, and all blocks come from `System`.
-        unsafe { System.dealloc(block, layout) };
+        counted_free(counting, layout, || {
+            // SAFETY: as above.
+            unsafe { System.dealloc(block, layout) }
+        });
     }
 
     #[inline]
@@ -155,8 +159,8 @@ unsafe impl GlobalAlloc for Tally {
 fn counted(counting: u64, layout: Layout, allocate: impl FnOnce() -> *mut u8) -> *mut u8 {
     let block = allocate();
     if !block.is_null() {
-        let bytes = layout.size() as u64;
-        record(counting, |slot| slot.add(1, 0, bytes, bytes as i64));
+        // A size is at most `isize::MAX`, here and below.
+        record(counting, Call::Allocate, layout.size() as i64);
     }
     block
 }
@@ -171,40 +175,47 @@ fn counted_realloc(
 ) -> *mut u8 {
     let block = reallocate();
     if !block.is_null() {
-        // A size is at most `isize::MAX`.
         let growth = new_size as i64 - layout.size() as i64;
-        record(counting, |slot| {
-            slot.add(1, 1, growth.max(0) as u64, growth)
-        });
+        record(counting, Call::Reallocate, growth);
     }
     block
 }
 
 #[cold]
 #[inline(never)]
-fn counted_free(counting: u64, layout: Layout) {
-    record(counting, |slot| slot.add(0, 0, 0, -(layout.size() as i64)));
+fn counted_free(counting: u64, layout: Layout, free: impl FnOnce()) {
+    record(counting, Call::Free, -(layout.size() as i64));
+    free();
 }
 
-/// Calls `add` with the slot for this thread, which no other thread uses meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Call {
+    Allocate,
+    Reallocate,
+    Free,
+}
+
+/// Adds a call, and the live bytes that it changed, to the slot of this thread.
 #[inline(always)]
-fn record(counting: u64, add: impl FnOnce(&Slot)) {
+fn record(counting: u64, call: Call, live_bytes: i64) {
     THREAD.with(|thread| match thread.slot.get() {
-        Some(slot) if slot.counting.load(Ordering::Relaxed) == counting => add(slot),
-        _ => record_slowly(thread, counting, add),
+        Some(slot) if slot.counting.load(Ordering::Relaxed) == counting => {
+            slot.add(call, live_bytes);
+        }
+        _ => record_slowly(thread, counting, call, live_bytes),
     });
 }
 
 /// The same, for threads that are new to the counting and for those without a slot of their own.
 #[cold]
 #[inline(never)]
-fn record_slowly(thread: &Thread, counting: u64, add: impl FnOnce(&Slot)) {
+fn record_slowly(thread: &Thread, counting: u64, call: Call, live_bytes: i64) {
     if thread.counting.get() != counting {
         thread.join(counting);
     }
     match thread.slot.get() {
-        Some(slot) => add(slot),
-        None => locked(|| add(&SHARED.0)),
+        Some(slot) => slot.add(call, live_bytes),
+        None => locked(|| SHARED.0.add(call, live_bytes)),
     }
 }
 
@@ -347,19 +358,19 @@ impl Slot {
     }
 
     #[inline(always)]
-    fn add(&self, count: u64, reallocations: u64, bytes: u64, live_bytes: i64) {
+    fn add(&self, call: Call, live_bytes: i64) {
         // A read-modify-write instruction would cost more, and the slot has one writer. Sums wrap
         // because an allocator must not panic.
         let add = |counter: &AtomicU64, amount: u64| {
             let sum = counter.load(Ordering::Relaxed).wrapping_add(amount);
             counter.store(sum, Ordering::Relaxed);
         };
-        if count != 0 {
-            add(&self.count, count);
-            add(&self.bytes, bytes);
+        if call != Call::Free {
+            add(&self.count, 1);
+            add(&self.bytes, live_bytes.max(0) as u64);
         }
-        if reallocations != 0 {
-            add(&self.reallocations, reallocations);
+        if call == Call::Reallocate {
+            add(&self.reallocations, 1);
         }
         let pending = self
             .pending

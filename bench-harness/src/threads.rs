@@ -42,13 +42,22 @@ pub fn race<T: Send>(threads: usize, work: impl Fn(usize) -> T + Sync) -> (Durat
             .collect();
         handles
             .into_iter()
-            .map(|handle| handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .map(|handle| {
+                handle
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
             .collect()
     });
     let first = ran.iter().map(|&(start, ..)| start).min();
     let last = ran.iter().map(|&(_, end, _)| end).max();
-    let elapsed = first.zip(last).map_or(Duration::ZERO, |(first, last)| last - first);
-    (elapsed, ran.into_iter().map(|(.., result)| result).collect())
+    let elapsed = first
+        .zip(last)
+        .map_or(Duration::ZERO, |(first, last)| last - first);
+    (
+        elapsed,
+        ran.into_iter().map(|(.., result)| result).collect(),
+    )
 }
 
 #[cfg(test)]

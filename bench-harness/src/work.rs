@@ -2,8 +2,8 @@
 
 use std::hint::black_box;
 
-/// Rounds of [`spin`] that take about a microsecond on the 2-core 4 GHz x86-64 machine they were
-/// counted on; the report prints what they take on the machine of the run.
+/// Rounds of [`spin`] that take about a microsecond on the 4 GHz x86-64 machine they were counted
+/// on. On others, compare with the time of a sequential run.
 const ROUNDS_A_MICROSECOND: f64 = 750.0;
 
 /// Computes for about `nanoseconds`.
@@ -67,7 +67,11 @@ impl<T> Rotation<T> {
     #[inline]
     fn turn_index(&mut self) -> usize {
         let turn = self.next;
-        self.next = if turn + 1 == self.inputs.len() { 0 } else { turn + 1 };
+        self.next = if turn + 1 == self.inputs.len() {
+            0
+        } else {
+            turn + 1
+        };
         turn
     }
 }

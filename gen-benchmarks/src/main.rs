@@ -51,7 +51,9 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Measure only; the report is written by `report`.
-    #[command(after_help = "Example: gen-benchmarks run --profile full --count 20 --records nightly.jsonl")]
+    #[command(
+        after_help = "Example: gen-benchmarks run --profile full --count 20 --records nightly.jsonl"
+    )]
     Run(Measure),
     /// Write the report of a record.
     #[command(after_help = "Example: gen-benchmarks report --records nightly.jsonl --out site")]
@@ -99,6 +101,9 @@ struct Measure {
     /// Go on where an interrupted run stopped; failed cases are measured again.
     #[arg(long)]
     resume: bool,
+    /// Measure although no commit can be named, as outside a git repository.
+    #[arg(long)]
+    allow_unknown_commit: bool,
     /// The record to write, one line a case and process [default: in target/gen-benchmarks].
     #[arg(long, value_name = "FILE")]
     records: Option<PathBuf>,
@@ -183,7 +188,10 @@ fn execute(cli: Cli) -> Result<ExitCode> {
             let records = folder.join(ASSETS).join(RECORD);
             match publish::check(&folder, &rendered(&records)?) {
                 Ok(()) => {
-                    eprintln!("{} says what its record says", folder.join("BENCHMARKS.md").display());
+                    eprintln!(
+                        "{} says what its record says",
+                        folder.join("BENCHMARKS.md").display()
+                    );
                     Ok(ExitCode::SUCCESS)
                 }
                 Err(difference) => {
@@ -223,11 +231,20 @@ fn measure(workspace: &Workspace, arguments: &Measure) -> Result<(Plan, Summary)
         }),
         timeout: arguments.timeout,
         resume: arguments.resume,
-        records: arguments.records.clone().unwrap_or_else(|| default_records(workspace)),
+        records: arguments
+            .records
+            .clone()
+            .unwrap_or_else(|| default_records(workspace)),
     };
+    let environment = Environment::capture(&workspace.root);
+    if environment.commit.is_none() && !arguments.allow_unknown_commit {
+        bail!(
+            "what would be measured has no commit (git is missing, or {} is in no repository with a commit); commit it, or pass --allow-unknown-commit",
+            workspace.root.display()
+        );
+    }
     let suite = workspace.build(&arguments.select.workflow)?;
     let (sender, receiver) = runner::signals()?;
-    let environment = Environment::capture(&workspace.root);
     let summary = runner::run(&plan, &suite, environment, (&sender, &receiver))?;
     eprintln!(
         "{} cases in {} processes each, measured in {}",
@@ -292,7 +309,11 @@ fn rendered(records: &Path) -> Result<publish::Files> {
     }
     let report = Report::new(&read.entries).with_context(shown)?;
     let mut files = markdown::files(&report);
-    let text: String = read.entries.iter().map(|entry| entry.to_line() + "\n").collect();
+    let text: String = read
+        .entries
+        .iter()
+        .map(|entry| entry.to_line() + "\n")
+        .collect();
     files.insert(Path::new(ASSETS).join(RECORD), text.into_bytes());
     Ok(files)
 }

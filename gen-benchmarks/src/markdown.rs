@@ -40,7 +40,13 @@ fn chart_names(report: &Report) -> Vec<String> {
             .group
             .chars()
             .take(60)
-            .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
+            .map(|c| {
+                if c.is_ascii_alphanumeric() {
+                    c.to_ascii_lowercase()
+                } else {
+                    '-'
+                }
+            })
             .collect();
         let mut name = format!("{CHART_PREFIX}{plain}");
         let mut copy = 2;
@@ -64,7 +70,10 @@ fn page(report: &Report, names: &[String]) -> String {
     for (table, name) in report.groups.iter().zip(names) {
         if section != Some(&table.info.section) {
             section = Some(&table.info.section);
-            write_line(&mut page, &format!("---\n\n## {}\n", text(&table.info.section)));
+            write_line(
+                &mut page,
+                &format!("---\n\n## {}\n", text(&table.info.section)),
+            );
         }
         group(&mut page, report, table, name);
     }
@@ -93,7 +102,10 @@ fn heading(page: &mut String, report: &Report) {
     );
     if let Some(filter) = &run.filter {
         write_line(page, ">");
-        write_line(page, &format!("> Only cases matching {} were measured.", code(filter)));
+        write_line(
+            page,
+            &format!("> Only cases matching {} were measured.", code(filter)),
+        );
     }
     page.push('\n');
 }
@@ -120,12 +132,13 @@ fn units(page: &mut String, report: &Report) {
 |---|---|---|
 | ns, µs, ms, s | nanosecond, microsecond, millisecond, second | 1, 1 000, 1 000 000, 1 000 000 000 ns |
 | B, KiB, MiB | byte, kibibyte, mebibyte | 1, 1 024, 1 048 576 bytes |
-| time ↓ | time an iteration | median over the processes of each process's median sample |
-| allocs ↓ | allocations an iteration | calls that allocate or reallocate, over all threads, counted in a pass of its own |
-| bytes ↓ | bytes an iteration | asked for by those calls; a reallocation counts what it grows by |
+| time ↓ | time an iteration, or one of its elements | median over the processes of each process's median sample |
+| allocs ↓ | allocations of the same | calls that allocate or reallocate, over all threads, counted in a pass of its own |
+| bytes ↓ | bytes of the same | asked for by those calls; a reallocation counts what it grows by |
 | peak ↓ | peak bytes | most bytes live at once during an iteration, above the level before it |
+| threads | threads | the most that a process of the case was seen to have at once, its main thread included |
 | held ↓ | held bytes | what the result of an iteration holds; shown where a result holds anything |
-| throughput ↑ | elements a second | what an element is stands below each chart |
+| …/s ↑ | throughput | elements a second |
 | × | ratio | time over the time of the group's baseline at the same input, process by process |
 ",
     );
@@ -166,7 +179,10 @@ fn failures(page: &mut String, report: &Report) {
     }
     write_line(page, "## Failed cases\n");
     for (case, reason) in failed {
-        write_line(page, &format!("- {}: {}", code(&case.to_string()), text(reason)));
+        write_line(
+            page,
+            &format!("- {}: {}", code(&case.to_string()), text(reason)),
+        );
     }
     page.push('\n');
 }
@@ -174,7 +190,10 @@ fn failures(page: &mut String, report: &Report) {
 fn group(page: &mut String, report: &Report, table: &Table, name: &str) {
     let info = &table.info;
     write_line(page, &format!("### {}\n", code(&info.group)));
-    write_line(page, &format!("**{}** {}\n", text(&info.question), text(&info.work)));
+    write_line(
+        page,
+        &format!("**{}** {}\n", text(&info.question), text(&info.work)),
+    );
     if draw(report, table, Theme::Light).is_some() {
         write_line(
             page,
@@ -188,20 +207,20 @@ fn group(page: &mut String, report: &Report, table: &Table, name: &str) {
         Some(baseline) => format!("× {}", cell(baseline)),
         None => "×".to_owned(),
     };
-    let held = table.holds_memory();
+    let axis = text(&info.axis);
+    let time = format!("time {} ↓", text(&table.of()));
+    let mut head: Vec<&str> = vec![&axis, "series", &time, "allocs ↓", "bytes ↓", "peak ↓"];
+    head.extend(table.holds_memory().then_some("held ↓"));
+    head.extend(table.is_parallel().then_some("threads"));
+    let rate = format!("{}/s ↑", text(&info.unit));
+    head.extend([rate.as_str(), baseline.as_str()]);
+    write_line(page, &format!("| {} |", head.join(" | ")));
     write_line(
         page,
-        &format!(
-            "| {} | series | time ↓ | allocs ↓ | bytes ↓ | peak ↓ |{} {}/s ↑ | {baseline} |",
-            text(&info.axis),
-            if held { " held ↓ |" } else { "" },
-            text(&info.unit)
-        ),
+        &format!("|---:|---|{}", "---:|".repeat(head.len() - 2)),
     );
-    let columns = if held { 9 } else { 8 };
-    write_line(page, &format!("|---:|---|{}", "---:|".repeat(columns - 2)));
     for row in &table.rows {
-        table_row(page, table, row, held);
+        table_row(page, table, row, head.len());
     }
     page.push('\n');
     if let Some(takeaway) = takeaway(table) {
@@ -209,7 +228,7 @@ fn group(page: &mut String, report: &Report, table: &Table, name: &str) {
     }
 }
 
-fn table_row(page: &mut String, table: &Table, row: &Row, held: bool) {
+fn table_row(page: &mut String, table: &Table, row: &Row, columns: usize) {
     let input = match crate::report::number(&row.input) {
         Some(number) if number.fract() == 0.0 => Unit::Count.format(number, 0.0),
         _ => cell(&row.input),
@@ -218,8 +237,11 @@ fn table_row(page: &mut String, table: &Table, row: &Row, held: bool) {
         Outcome::Measured(measured) => measured,
         Outcome::Failed(reason) => {
             let series = cell(&row.series);
-            let rest = if held { "| | | | | | |" } else { "| | | | | |" };
-            write_line(page, &format!("| {input} | {series} | failed: {} {rest}", text(reason)));
+            let rest = "| ".repeat(columns - 3);
+            write_line(
+                page,
+                &format!("| {input} | {series} | failed: {} {rest}|", text(reason)),
+            );
             return;
         }
     };
@@ -234,17 +256,25 @@ fn table_row(page: &mut String, table: &Table, row: &Row, held: bool) {
         None => String::new(),
     };
     let mut cells = vec![input, cell(&row.series)];
-    cells.push(format!("{strong}{}{strong}", interval(Unit::Duration, &measured.time)));
+    cells.push(format!(
+        "{strong}{}{strong}",
+        interval(Unit::Duration, &measured.time)
+    ));
     let counted = |unit: Unit, value: fn(&Counted) -> f64| {
-        measured
-            .allocations
-            .map_or_else(|| "?".to_owned(), |counted| unit.format(value(&counted), 0.0))
+        measured.allocations.map_or_else(
+            || "?".to_owned(),
+            |counted| unit.format(value(&counted), 0.0),
+        )
     };
     cells.push(counted(Unit::Count, |counted| counted.count));
     cells.push(counted(Unit::Bytes, |counted| counted.bytes));
     cells.push(counted(Unit::Bytes, |counted| counted.peak_bytes));
-    if held {
+    if table.holds_memory() {
         cells.push(counted(Unit::Bytes, |counted| counted.held_bytes));
+    }
+    if table.is_parallel() {
+        let threads = measured.threads.map(|threads| threads.to_string());
+        cells.push(threads.unwrap_or_else(|| "?".to_owned()));
     }
     cells.push(rate(measured.throughput()));
     cells.push(ratio);
@@ -321,8 +351,14 @@ fn write_line(page: &mut String, line: &str) {
 pub(crate) fn interval(unit: Unit, estimate: &Estimate) -> String {
     let half_width = (estimate.high - estimate.low) / 2.0;
     let point = unit.format(estimate.point, half_width);
-    let (low, high) = (unit.format(estimate.low, half_width), unit.format(estimate.high, half_width));
-    let suffix = |text: &str| text.trim_start_matches(|c: char| c.is_ascii_digit() || ",.-".contains(c)).to_owned();
+    let (low, high) = (
+        unit.format(estimate.low, half_width),
+        unit.format(estimate.high, half_width),
+    );
+    let suffix = |text: &str| {
+        text.trim_start_matches(|c: char| c.is_ascii_digit() || ",.-".contains(c))
+            .to_owned()
+    };
     let shared = suffix(&point);
     let bare = |text: &str| match text.strip_suffix(&shared) {
         Some(bare) if suffix(text) == shared => bare.to_owned(),
@@ -382,7 +418,11 @@ fn text(prose: &str) -> String {
 }
 
 fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect::<String>()
+        .trim()
+        .to_owned()
 }
 
 /// The anchor that a code-hosting page gives a heading.
@@ -406,13 +446,17 @@ mod tests {
 
     #[test]
     fn same_record_gives_the_same_bytes() {
-        let cases: &[(&str, &str, &[u64])] = &[("slow", "1", &[100, 110]), ("fast", "1", &[90, 95])];
+        let cases: &[(&str, &str, &[u64])] =
+            &[("slow", "1", &[100, 110]), ("fast", "1", &[90, 95])];
         assert_eq!(files(&report(cases)), files(&report(cases)));
     }
 
     #[test]
     fn every_picture_of_the_page_is_among_the_files() {
-        let files = files(&report(&[("slow", "1", &[100, 110]), ("slow", "2", &[90, 95])]));
+        let files = files(&report(&[
+            ("slow", "1", &[100, 110]),
+            ("slow", "2", &[90, 95]),
+        ]));
         let page = String::from_utf8(files[Path::new("BENCHMARKS.md")].clone()).unwrap();
         let named: Vec<&str> = page
             .split('"')
@@ -429,20 +473,30 @@ mod tests {
         let files = files(&report(&[("slow", "1", &[100, 110]), ("fast", "1", &[])]));
         let page = String::from_utf8(files[Path::new("BENCHMARKS.md")].clone()).unwrap();
         assert!(page.contains("## Failed cases"), "{page}");
-        assert!(page.contains("| 1 | `fast` | failed: ran 9 of 10 nodes | | | | | |"), "{page}");
+        assert!(
+            page.contains("| 1 | `fast` | failed: ran 9 of 10 nodes | | | | | | |"),
+            "{page}"
+        );
     }
 
     #[test]
     fn rows_of_a_table_have_as_many_cells_as_its_head() {
-        let report = report(&[("slow", "1", &[100, 110]), ("fast", "1", &[]), ("a|b", "1", &[5, 6])]);
+        let report = report(&[
+            ("slow", "1", &[100, 110]),
+            ("fast", "1", &[]),
+            ("a|b", "1", &[5, 6]),
+        ]);
         let files = files(&report);
         let page = String::from_utf8(files[Path::new("BENCHMARKS.md")].clone()).unwrap();
         let start = page.find("| nodes | series").unwrap();
-        let table: Vec<&str> = page[start..].lines().take_while(|line| line.starts_with('|')).collect();
+        let table: Vec<&str> = page[start..]
+            .lines()
+            .take_while(|line| line.starts_with('|'))
+            .collect();
         assert_eq!(table.len(), 5);
         for line in &table {
             let cells = line.replace("\\|", "").matches('|').count();
-            assert_eq!(cells, 9, "{line}");
+            assert_eq!(cells, 10, "{line}");
         }
     }
 

@@ -19,25 +19,33 @@ pub(crate) fn draw(report: &Report, table: &Table, theme: Theme) -> Option<Strin
 }
 
 fn describe(report: &Report, table: &Table) -> Option<Chart> {
-    let series: Vec<Series> = table.series.iter().map(|series| points(table, series)).collect();
-    let times = series.iter().flat_map(|series| series.points.iter().map(|point| point.y));
+    let series: Vec<Series> = table
+        .series
+        .iter()
+        .map(|series| points(table, series))
+        .collect();
+    let times = series
+        .iter()
+        .flat_map(|series| series.points.iter().map(|point| point.y));
     let inputs = table.inputs.iter().filter_map(|input| number(input));
     let processes = report.run.processes;
     Some(Chart {
         id: table.info.group.clone(),
         title: table.info.question.clone(),
         subtitle: format!(
-            "{} · time an iteration, median of {processes} processes with {:.0} % interval · lower is better",
+            "{} · time {}, median of {processes} processes with {:.0} % interval · lower is better",
             table.info.group,
+            table.of(),
             (report.confidence() * 100.0).floor()
         ),
         description: format!(
-            "Time an iteration by {} for {}. The table below the chart holds the same data.",
+            "Time {} by {} for {}. The table below the chart holds the same data.",
+            table.of(),
             table.info.axis,
             table.series.join(", ")
         ),
         x_label: table.info.axis.clone(),
-        y_label: "time an iteration".to_owned(),
+        y_label: format!("time {}", table.of()),
         y_unit: Unit::Duration,
         x_scale: scale(inputs, 10.0),
         y_scale: scale(times, LOG_SPAN),
@@ -53,11 +61,15 @@ fn points(table: &Table, series: &str) -> Series {
         .enumerate()
         .filter_map(|(at, input)| Some((at, input, table.measured(series, input)?)))
         .collect();
-    let growth = table.growth(series).map(|growth| format!("n^{:.2}", growth.point));
+    let growth = table
+        .growth(series)
+        .map(|growth| format!("n^{:.2}", growth.point));
     let points = measured
         .into_iter()
         .map(|(at, input, measured)| Point {
-            x: number(input).filter(|_| table.numeric()).unwrap_or(at as f64),
+            x: number(input)
+                .filter(|_| table.numeric())
+                .unwrap_or(at as f64),
             x_label: match number(input) {
                 Some(number) if number.fract() == 0.0 => Unit::Count.format(number, 0.0),
                 _ => input.clone(),

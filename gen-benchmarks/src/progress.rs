@@ -5,8 +5,8 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use bench_harness::record::CaseId;
 use crate::format::Unit;
+use bench_harness::record::CaseId;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Seconds between two plain lines.
@@ -32,6 +32,9 @@ impl Progress {
             let style = "{bar:30} {pos}/{len} processes, {eta} left · {wide_msg}";
             bar.with_style(ProgressStyle::with_template(style).expect("a valid template"))
         });
+        if bar.is_none() {
+            eprintln!("0/{total} processes");
+        }
         let now = Instant::now();
         Self {
             bar,

@@ -71,10 +71,17 @@ pub(crate) fn check(folder: &Path, files: &Files) -> Result<()> {
     for (path, expected) in files {
         let path = folder.join(path);
         let found = std::fs::read(&path).with_context(|| {
-            format!("{} is missing; write it with `gen-benchmarks report`", path.display())
+            format!(
+                "{} is missing; write it with `gen-benchmarks report`",
+                path.display()
+            )
         })?;
         if &found != expected {
-            let at = found.iter().zip(expected).take_while(|(one, other)| one == other).count();
+            let at = found
+                .iter()
+                .zip(expected)
+                .take_while(|(one, other)| one == other)
+                .count();
             let line = found[..at].iter().filter(|&&byte| byte == b'\n').count() + 1;
             bail!(
                 "{}:{line}: differs from what the record says; nobody edits it by hand, write it with `gen-benchmarks report`",
@@ -95,8 +102,8 @@ pub(crate) fn check(folder: &Path, files: &Files) -> Result<()> {
 fn strays(folder: &Path, files: &Files) -> Result<Vec<PathBuf>> {
     let assets = folder.join(crate::report::ASSETS);
     let mut strays = Vec::new();
-    for entry in std::fs::read_dir(&assets)
-        .with_context(|| format!("cannot read {}", assets.display()))?
+    for entry in
+        std::fs::read_dir(&assets).with_context(|| format!("cannot read {}", assets.display()))?
     {
         let name = entry?.file_name();
         let path = Path::new(crate::report::ASSETS).join(&name);
@@ -125,7 +132,10 @@ mod tests {
     #[test]
     fn published_report_passes_the_check_and_changed_ones_do_not() {
         let folder = tempfile::tempdir().unwrap();
-        let report = files(&[("BENCHMARKS.md", "one\ntwo\n"), ("assets/bench-a.svg", "<svg/>")]);
+        let report = files(&[
+            ("BENCHMARKS.md", "one\ntwo\n"),
+            ("assets/bench-a.svg", "<svg/>"),
+        ]);
         publish(folder.path(), &report).unwrap();
         check(folder.path(), &report).unwrap();
 

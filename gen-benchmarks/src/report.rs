@@ -44,19 +44,23 @@ pub(crate) enum Outcome {
     Failed(String),
 }
 
-/// The figures of a case.
+/// The figures of a case, of one iteration or one element as its group says.
 pub(crate) struct Measured {
-    /// Nanoseconds an iteration, of each process in order.
+    /// Nanoseconds, of each process in order.
     pub(crate) processes: Vec<(u32, f64)>,
-    /// Nanoseconds an iteration.
+    /// Nanoseconds.
     pub(crate) time: Estimate,
-    /// What one iteration handles.
+    /// What the time handles: 1 where it is that of one element.
     pub(crate) elements: u64,
-    /// What one iteration allocates; medians over the processes.
+    /// What is allocated; medians over the processes.
     pub(crate) allocations: Option<Counted>,
+    /// How many elements the held bytes belong to: those of an iteration.
+    pub(crate) held_elements: u64,
+    /// Most threads that any process was seen to have at once.
+    pub(crate) threads: Option<u64>,
 }
 
-/// Allocations of one iteration.
+/// Allocations; the peak and what is held are always those of an iteration.
 #[derive(Clone, Copy)]
 pub(crate) struct Counted {
     pub(crate) count: f64,
@@ -117,6 +121,23 @@ impl Report {
 }
 
 impl Table {
+    /// What a time is the time of: `an iteration`, or `a node`.
+    pub(crate) fn of(&self) -> String {
+        match self.info.per_element {
+            true => self.element(),
+            false => "an iteration".to_owned(),
+        }
+    }
+
+    /// One element with its article: `a node`, `an event`.
+    pub(crate) fn element(&self) -> String {
+        let unit = &self.info.unit;
+        match unit.starts_with(['a', 'e', 'i', 'o', 'u']) {
+            true => format!("an {unit}"),
+            false => format!("a {unit}"),
+        }
+    }
+
     fn new(
         group: &PlannedGroup,
         records: &mut HashMap<&CaseId, Vec<&Record>>,
@@ -147,7 +168,8 @@ impl Table {
                     input: input.clone(),
                 };
                 let records = records.remove(&id).unwrap_or_default();
-                let Some(outcome) = Outcome::new(&records, processes) else {
+                let Some(outcome) = Outcome::new(&records, processes, group.info.per_element)
+                else {
                     bail!(
                         "case `{id}` has records of {} of {processes} processes; complete them with --resume",
                         records.len()
@@ -170,7 +192,9 @@ impl Table {
 
     /// The row of this series and input.
     pub(crate) fn row(&self, series: &str, input: &str) -> Option<&Row> {
-        self.rows.iter().find(|row| row.series == series && row.input == input)
+        self.rows
+            .iter()
+            .find(|row| row.series == series && row.input == input)
     }
 
     /// The figures of this series and input.
@@ -186,9 +210,18 @@ impl Table {
         }
     }
 
+    /// Whether any case ran on more than one thread.
+    pub(crate) fn is_parallel(&self) -> bool {
+        let mut threads = self.rows.iter().filter_map(|row| row.measured()?.threads);
+        threads.any(|threads| threads > 1)
+    }
+
     /// Whether the result of any case holds memory.
     pub(crate) fn holds_memory(&self) -> bool {
-        let mut counted = self.rows.iter().filter_map(|row| row.measured()?.allocations);
+        let mut counted = self
+            .rows
+            .iter()
+            .filter_map(|row| row.measured()?.allocations);
         counted.any(|counted| counted.held_bytes > 0.0)
     }
 
@@ -229,7 +262,13 @@ impl Table {
         let level = |&(_, other): &(&str, &Measured)| {
             std::ptr::eq(other, best) || ratio(other, best).is_some_and(|ratio| ratio.low <= 1.0)
         };
-        Some(ranking.into_iter().filter(level).map(|(series, _)| series).collect())
+        Some(
+            ranking
+                .into_iter()
+                .filter(level)
+                .map(|(series, _)| series)
+                .collect(),
+        )
     }
 
     /// The exponent b of time = a * input^b for a series, with its interval over the processes.
@@ -271,7 +310,7 @@ impl Row {
 
 impl Outcome {
     /// `None` where neither a failure nor every process is on record.
-    fn new(records: &[&Record], processes: u32) -> Option<Self> {
+    fn new(records: &[&Record], processes: u32, per_element: bool) -> Option<Self> {
         let failure = records.iter().find_map(|record| match &record.status {
             Status::Ok => None,
             Status::Failed(reason) => Some(reason.clone()),
@@ -282,24 +321,31 @@ impl Outcome {
         if records.len() != processes as usize {
             return None;
         }
+        let elements = records[0].elements;
+        let divisor = if per_element { elements as f64 } else { 1.0 };
         let mut times: Vec<(u32, f64)> = records
             .iter()
-            .filter_map(|record| Some((record.process, time(record)?)))
+            .filter_map(|record| Some((record.process, time(record)? / divisor)))
             .collect();
         times.sort_by_key(|&(process, _)| process);
         let values: Vec<f64> = times.iter().map(|&(_, time)| time).collect();
         Some(Self::Measured(Measured {
             time: stats::estimate(&values)?,
             processes: times,
-            elements: records[0].elements,
-            allocations: counted(records),
+            elements: if per_element { 1 } else { elements },
+            allocations: counted(records, divisor),
+            held_elements: elements,
+            threads: records.iter().filter_map(|record| record.threads).max(),
         }))
     }
 }
 
 impl Measured {
     fn of_process(&self, process: u32) -> Option<f64> {
-        let (_, time) = self.processes.iter().find(|&&(number, _)| number == process)?;
+        let (_, time) = self
+            .processes
+            .iter()
+            .find(|&&(number, _)| number == process)?;
         Some(*time)
     }
 
@@ -330,14 +376,17 @@ fn time(record: &Record) -> Option<f64> {
     stats::median(&samples)
 }
 
-fn counted(records: &[&Record]) -> Option<Counted> {
-    let all: Vec<_> = records.iter().filter_map(|record| record.allocations).collect();
+fn counted(records: &[&Record], divisor: f64) -> Option<Counted> {
+    let all: Vec<_> = records
+        .iter()
+        .filter_map(|record| record.allocations)
+        .collect();
     let median = |value: fn(&bench_harness::record::Allocations) -> f64| {
         stats::median(&all.iter().map(value).collect::<Vec<f64>>())
     };
     Some(Counted {
-        count: median(|counted| counted.count as f64 / counted.iterations as f64)?,
-        bytes: median(|counted| counted.bytes as f64 / counted.iterations as f64)?,
+        count: median(|counted| counted.count as f64 / counted.iterations as f64)? / divisor,
+        bytes: median(|counted| counted.bytes as f64 / counted.iterations as f64)? / divisor,
         peak_bytes: median(|counted| counted.peak_bytes as f64)?,
         held_bytes: median(|counted| counted.held_bytes as f64)?,
     })
@@ -345,7 +394,10 @@ fn counted(records: &[&Record]) -> Option<Counted> {
 
 /// The input as a position on an axis.
 pub(crate) fn number(input: &str) -> Option<f64> {
-    input.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0)
+    input
+        .parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite() && *number >= 0.0)
 }
 
 #[cfg(test)]
@@ -358,7 +410,11 @@ pub(crate) mod tests {
     ///
     /// A case without times has failed.
     pub(crate) fn entries(cases: &[(&str, &str, &[u64])]) -> Vec<Entry> {
-        let processes = cases.iter().map(|(.., times)| times.len()).max().unwrap_or(0) as u32;
+        let processes = cases
+            .iter()
+            .map(|(.., times)| times.len())
+            .max()
+            .unwrap_or(0) as u32;
         let run = RunInfo {
             profile: Profile::Quick,
             filter: None,
@@ -379,6 +435,7 @@ pub(crate) mod tests {
                 baseline: Some("slow".to_owned()),
                 axis: "nodes".to_owned(),
                 unit: "node".to_owned(),
+                per_element: false,
                 suite: "benches/walk.rs".to_owned(),
             },
             cases: cases
@@ -411,6 +468,7 @@ pub(crate) mod tests {
                     peak_bytes: 1_024,
                     held_bytes: 0,
                 }),
+                threads: Some(2),
                 status: match elapsed_ns {
                     Some(_) => Status::Ok,
                     None => Status::Failed("ran 9 of 10 nodes".to_owned()),
@@ -442,8 +500,36 @@ pub(crate) mod tests {
         let order: Vec<_> = rows.iter().map(|row| (&*row.input, &*row.series)).collect();
         assert_eq!(
             order,
-            [("20", "slow"), ("20", "fast"), ("100", "slow"), ("100", "fast")]
+            [
+                ("20", "slow"),
+                ("20", "fast"),
+                ("100", "slow"),
+                ("100", "fast")
+            ]
         );
+    }
+
+    #[test]
+    fn group_told_by_element_is_divided_and_keeps_its_throughput() {
+        let mut entries = entries(&[("slow", "1", &[300, 300])]);
+        let by_iteration = Report::new(&entries).unwrap();
+        let Some(Entry::Group(group)) = entries.get_mut(1) else {
+            panic!("the second entry is the group");
+        };
+        group.info.per_element = true;
+        let by_element = Report::new(&entries).unwrap();
+        let of = |report: &Report| {
+            let measured = report.groups[0].measured("slow", "1").unwrap();
+            (
+                measured.time.point,
+                measured.allocations.unwrap().count,
+                measured.throughput(),
+            )
+        };
+        // An iteration of this record handles 10 elements and allocates 2.5 times.
+        assert_eq!(of(&by_iteration), (300.0, 2.5, 1e10 / 300.0));
+        assert_eq!(of(&by_element), (30.0, 0.25, 1e9 / 30.0));
+        assert_eq!(by_element.groups[0].of(), "a node");
     }
 
     #[test]
@@ -462,7 +548,10 @@ pub(crate) mod tests {
 
     #[test]
     fn series_that_cannot_be_told_apart_are_both_fastest() {
-        let report = report(&[("slow", "1", &[110, 100, 120]), ("fast", "1", &[100, 110, 100])]);
+        let report = report(&[
+            ("slow", "1", &[110, 100, 120]),
+            ("fast", "1", &[100, 110, 100]),
+        ]);
         assert_eq!(report.groups[0].fastest("1").unwrap(), ["fast", "slow"]);
     }
 
@@ -470,11 +559,17 @@ pub(crate) mod tests {
     fn failed_case_is_a_failed_row_whatever_it_measured_before() {
         let mut entries = entries(&[("slow", "1", &[100]), ("fast", "1", &[])]);
         let report = Report::new(&entries).unwrap();
-        let failed: Vec<_> = report.failed().map(|(id, why)| (id.to_string(), why)).collect();
-        assert_eq!(failed, [("walk/chain/fast/1".to_owned(), "ran 9 of 10 nodes")]);
+        let failed: Vec<_> = report
+            .failed()
+            .map(|(id, why)| (id.to_string(), why))
+            .collect();
+        assert_eq!(
+            failed,
+            [("walk/chain/fast/1".to_owned(), "ran 9 of 10 nodes")]
+        );
         assert_eq!(report.groups[0].fastest("1"), None);
 
-        let Some(Entry::Case(record)) = entries.iter_mut().nth(2) else {
+        let Some(Entry::Case(record)) = entries.get_mut(2) else {
             panic!("the third entry is a case");
         };
         record.status = Status::Failed("late".to_owned());
@@ -483,7 +578,10 @@ pub(crate) mod tests {
 
     #[track_caller]
     fn check_refused(entries: &[Entry], reason: &str) {
-        let error = Report::new(entries).err().expect("the record is not whole").to_string();
+        let error = Report::new(entries)
+            .err()
+            .expect("the record is not whole")
+            .to_string();
         assert!(error.contains(reason), "{error}");
     }
 

@@ -197,8 +197,12 @@ fn open(
     let mut done = HashSet::new();
     match existing {
         Some(existing) if plan.resume => {
-            let kept = resumable(&existing, info)?;
-            done.extend(kept.iter().map(|record| (record.case.clone(), record.process)));
+            let (begun, kept) = resumable(&existing, info)?;
+            entries[0] = begun;
+            done.extend(
+                kept.iter()
+                    .map(|record| (record.case.clone(), record.process)),
+            );
             entries.extend(kept.into_iter().map(Entry::Case));
         }
         Some(_) => {
@@ -222,7 +226,10 @@ fn open(
 }
 
 /// The groups of `selected` with their cases, in order of definition.
-fn planned<'s>(suite: &'s Suite, selected: &'s [&Defined]) -> impl Iterator<Item = PlannedGroup> + 's {
+fn planned<'s>(
+    suite: &'s Suite,
+    selected: &'s [&Defined],
+) -> impl Iterator<Item = PlannedGroup> + 's {
     suite.groups.iter().filter_map(|group| {
         let cases: Vec<_> = selected
             .iter()
@@ -237,9 +244,10 @@ fn planned<'s>(suite: &'s Suite, selected: &'s [&Defined]) -> impl Iterator<Item
     })
 }
 
-/// The records of an interrupted run that the new one can go on from: all but the failed ones.
-fn resumable(existing: &Entries, now: &RunInfo) -> Result<Vec<Record>> {
-    let Some(Entry::Run(before)) = existing.entries.first() else {
+/// What the new run goes on from: how the interrupted one was begun, and all its records but the
+/// failed ones.
+fn resumable(existing: &Entries, now: &RunInfo) -> Result<(Entry, Vec<Record>)> {
+    let Some(begun @ Entry::Run(before)) = existing.entries.first() else {
         bail!("the record does not begin with a run; start without --resume");
     };
     if before.build != now.build {
@@ -250,7 +258,14 @@ fn resumable(existing: &Entries, now: &RunInfo) -> Result<Vec<Record>> {
     }
     let comparable = |info: &RunInfo| {
         let (filter, profile) = (info.filter.clone(), info.profile);
-        (filter, profile, info.processes, info.warm_up_ms, info.measurement_ms, info.samples)
+        (
+            filter,
+            profile,
+            info.processes,
+            info.warm_up_ms,
+            info.measurement_ms,
+            info.samples,
+        )
     };
     if comparable(before) != comparable(now) {
         bail!(
@@ -260,24 +275,22 @@ fn resumable(existing: &Entries, now: &RunInfo) -> Result<Vec<Record>> {
             before.filter.as_deref().unwrap_or("")
         );
     }
-    Ok(existing
-        .entries
-        .iter()
-        .filter_map(|entry| match entry {
-            Entry::Case(record) if record.status == Status::Ok => Some(record.clone()),
-            _ => None,
-        })
-        .collect())
+    let whole = existing.entries.iter().filter_map(|entry| match entry {
+        Entry::Case(record) if record.status == Status::Ok => Some(record.clone()),
+        _ => None,
+    });
+    Ok((begun.clone(), whole.collect()))
 }
 
 fn append(file: &mut File, path: &Path, entry: &Entry) -> Result<()> {
     // One write a line: an interrupted run leaves at most one incomplete line.
-    file.write_all((entry.to_line() + "\n").as_bytes()).with_context(|| {
-        format!(
-            "cannot write {}; free some space and go on with --resume",
-            path.display()
-        )
-    })
+    file.write_all((entry.to_line() + "\n").as_bytes())
+        .with_context(|| {
+            format!(
+                "cannot write {}; free some space and go on with --resume",
+                path.display()
+            )
+        })
 }
 
 /// Starts bench binaries.
@@ -305,6 +318,7 @@ impl Launcher<'_> {
             samples: Vec::new(),
             elements: 1,
             allocations: None,
+            threads: None,
             status: Status::Ok,
         };
         match self.launch(defined, &home, &extras)? {
@@ -314,6 +328,7 @@ impl Launcher<'_> {
                     record.samples = samples;
                     record.elements = counted.elements;
                     record.allocations = Some(counted.allocations);
+                    record.threads = counted.threads;
                 }
                 Err(reason) => record.status = Status::Failed(format!("{reason:#}")),
             },
@@ -407,7 +422,11 @@ fn collect(case: &CaseId, home: &Path, extras: &Path) -> Result<(Vec<Sample>, Ex
 /// The sentence of a process that failed: the panic's message, or else the last line that is not
 /// criterion's.
 fn reason(stderr: &str, status: std::process::ExitStatus) -> String {
-    let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&str> = stderr
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
     let panic = lines.iter().position(|line| line.contains(" panicked at "));
     let said: Vec<&str> = match panic {
         Some(at) => lines[at + 1..]
@@ -417,7 +436,11 @@ fn reason(stderr: &str, status: std::process::ExitStatus) -> String {
             .collect(),
         None => lines
             .iter()
-            .rfind(|line| !["Benchmarking ", "Gnuplot ", "Warning: "].iter().any(|noise| line.starts_with(noise)))
+            .rfind(|line| {
+                !["Benchmarking ", "Gnuplot ", "Warning: "]
+                    .iter()
+                    .any(|noise| line.starts_with(noise))
+            })
             .copied()
             .into_iter()
             .collect(),

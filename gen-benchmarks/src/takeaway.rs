@@ -38,8 +38,11 @@ fn segments(table: &Table) -> Option<Vec<Segment>> {
             continue;
         }
         if let Some((candidates, inputs, alone)) = segments.last_mut() {
-            let common: Vec<&str> =
-                candidates.iter().filter(|one| fastest.contains(one)).copied().collect();
+            let common: Vec<&str> = candidates
+                .iter()
+                .filter(|one| fastest.contains(one))
+                .copied()
+                .collect();
             if !common.is_empty() {
                 *candidates = common;
                 inputs.push(input.clone());
@@ -50,18 +53,24 @@ fn segments(table: &Table) -> Option<Vec<Segment>> {
         let alone = fastest.len() == 1;
         segments.push((fastest, vec![input.clone()], alone));
     }
-    let segments = segments.into_iter().map(|(candidates, inputs, alone)| Segment {
-        series: candidates[0].to_owned(),
-        inputs,
-        alone,
-    });
+    let segments = segments
+        .into_iter()
+        .map(|(candidates, inputs, alone)| Segment {
+            series: candidates[0].to_owned(),
+            inputs,
+            alone,
+        });
     Some(segments.collect())
 }
 
 /// Which series is fastest where.
 fn winners(table: &Table, segments: &[Segment]) -> String {
     let name = |segment: &Segment| {
-        let tied = if segment.alone { "" } else { " (or not measurably slower)" };
+        let tied = if segment.alone {
+            ""
+        } else {
+            " (or not measurably slower)"
+        };
         format!("{} is the fastest{tied}", code(&segment.series))
     };
     let place = |segment: &Segment| match &segment.inputs[..] {
@@ -96,19 +105,27 @@ fn price(table: &Table, winner: &str, input: &str, measured: &Measured) -> Strin
         1 => String::new(),
         _ => format!("At {} ", code(input)),
     };
-    let mut sentence = format!("{place}{} takes {}", code(winner), interval(Unit::Duration, &measured.time));
+    let time = interval(Unit::Duration, &measured.time);
+    let mut sentence = format!("{place}{} takes {time}", code(winner));
+    if table.info.per_element {
+        sentence += &format!(" {}", table.element());
+    }
     if measured.elements > 1 {
         let each = measured.time.point / measured.elements as f64;
-        let half_width =
-            (measured.time.high - measured.time.low) / 2.0 / measured.elements as f64;
-        sentence += &format!(", {} a {}", Unit::Duration.format(each, half_width), table.info.unit);
+        let half_width = (measured.time.high - measured.time.low) / 2.0 / measured.elements as f64;
+        sentence += &format!(
+            ", {} {}",
+            Unit::Duration.format(each, half_width),
+            table.element()
+        );
     }
     if let Some(counted) = measured.allocations {
         sentence += &match counted.count {
             count if count < 0.005 => ", and allocates nothing".to_owned(),
             count => format!(
-                ", in {} allocations of {}",
+                ", in {} allocation{} of {}",
                 Unit::Count.format(count, 0.0),
+                if count == 1.0 { "" } else { "s" },
                 Unit::Bytes.format(counted.bytes, 0.0)
             ),
         };
@@ -116,12 +133,21 @@ fn price(table: &Table, winner: &str, input: &str, measured: &Measured) -> Strin
     if let Some(held) = measured.allocations.map(|counted| counted.held_bytes)
         && held > 0.0
     {
-        let each = held / measured.elements as f64;
-        sentence += &format!("; it holds {} a {}", Unit::Bytes.format(each, 0.0), table.info.unit);
+        let each = held / measured.held_elements as f64;
+        sentence += &format!(
+            "; it holds {} {}",
+            Unit::Bytes.format(each, 0.0),
+            table.element()
+        );
     }
     let compared = match table.info.baseline.as_deref() {
-        Some(baseline) if baseline != winner => table.measured(baseline, input).map(|m| (baseline, m)),
-        _ => table.ranking(input).into_iter().find(|&(series, _)| series != winner),
+        Some(baseline) if baseline != winner => {
+            table.measured(baseline, input).map(|m| (baseline, m))
+        }
+        _ => table
+            .ranking(input)
+            .into_iter()
+            .find(|&(series, _)| series != winner),
     };
     if let Some((other, slower)) = compared
         && let Some(factor) = ratio(slower, measured)
@@ -167,7 +193,11 @@ mod tests {
                 ("slow", "100", &[4_000, 4_100]),
                 ("fast", "100", &[1_000, 1_020]),
             ],
-            &["`fast` is the fastest at every input.", "At `100` `fast` takes 1.01 µs", "`slow` takes 4"],
+            &[
+                "`fast` is the fastest at every input.",
+                "At `100` `fast` takes 1.01 µs",
+                "`slow` takes 4",
+            ],
         );
     }
 
@@ -208,7 +238,10 @@ mod tests {
 
     #[test]
     fn one_process_supports_no_sentence() {
-        assert_eq!(takeaway(&report(&[("slow", "1", &[1]), ("fast", "1", &[2])]).groups[0]), None);
+        assert_eq!(
+            takeaway(&report(&[("slow", "1", &[1]), ("fast", "1", &[2])]).groups[0]),
+            None
+        );
     }
 
     #[test]

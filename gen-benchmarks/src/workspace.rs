@@ -191,7 +191,10 @@ fn cargo() -> std::ffi::OsString {
 fn explain(error: cargo_metadata::Error) -> anyhow::Error {
     match error {
         cargo_metadata::Error::CargoMetadata { stderr } => {
-            anyhow!("cargo metadata failed; run inside a Cargo workspace: {}", stderr.trim())
+            anyhow!(
+                "cargo metadata failed; run inside a Cargo workspace: {}",
+                stderr.trim()
+            )
         }
         other => anyhow!("cargo metadata cannot be run: {other}"),
     }

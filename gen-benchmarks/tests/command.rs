@@ -1,0 +1,352 @@
+//! The command, started as a user would, on a workspace of its own with cases that are right,
+//! wrong, late and gone.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+/// The folder of the workspace under test; made at the first call.
+fn workspace() -> &'static Path {
+    static WORKSPACE: OnceLock<PathBuf> = OnceLock::new();
+    WORKSPACE.get_or_init(|| {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = here.parent().expect("the package lies in the workspace");
+        let fixture = here.join("tests/fixture");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fixture");
+        for file in ["benches/cases.rs", "src/lib.rs"] {
+            let to = folder.join(file);
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::copy(fixture.join(file), to).unwrap();
+        }
+        let manifest = fs::read_to_string(fixture.join("Cargo.toml.in")).unwrap();
+        let manifest = manifest.replace("@root@", &root.display().to_string());
+        fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+        // The versions that are already here.
+        fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+        folder
+    })
+}
+
+/// The command in the workspace under test, with a record and an output folder of its own.
+struct Lab {
+    folder: tempfile::TempDir,
+    mended: bool,
+}
+
+impl Lab {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            mended: false,
+        }
+    }
+
+    fn records(&self) -> PathBuf {
+        self.folder.path().join("records.jsonl")
+    }
+
+    fn out(&self) -> PathBuf {
+        self.folder.path().join("out")
+    }
+
+    fn page(&self) -> String {
+        fs::read_to_string(self.out().join("BENCHMARKS.md")).unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gen-benchmarks"));
+        command
+            .args(arguments)
+            .current_dir(workspace())
+            .env(
+                "CARGO_TARGET_DIR",
+                Path::new(env!("CARGO_TARGET_TMPDIR")).join("fixture-target"),
+            )
+            .env_remove("MENDED")
+            .stdin(Stdio::null());
+        if self.mended {
+            command.env("MENDED", "1");
+        }
+        command
+    }
+
+    /// Measures the cases that match `filter` and writes the report.
+    fn measure(&self, filter: &str, more: &[&str]) -> Output {
+        let (records, out) = (self.records(), self.out());
+        let mut arguments = vec!["--profile", "quick", "--count", "2", "--filter", filter];
+        // Also where the sources were unpacked without their repository.
+        arguments.push("--allow-unknown-commit");
+        arguments.extend([
+            "--records",
+            records.to_str().unwrap(),
+            "--out",
+            out.to_str().unwrap(),
+        ]);
+        arguments.extend(more);
+        self.command(&arguments).output().unwrap()
+    }
+
+    fn report(&self) -> Output {
+        let (records, out) = (self.records(), self.out());
+        let arguments = [
+            "report",
+            "--records",
+            records.to_str().unwrap(),
+            "--out",
+            out.to_str().unwrap(),
+        ];
+        self.command(&arguments).output().unwrap()
+    }
+
+    fn check(&self) -> Output {
+        let out = self.out();
+        self.command(&["check", "--out", out.to_str().unwrap()])
+            .output()
+            .unwrap()
+    }
+}
+
+/// Asserts how a command ended and what it said.
+#[track_caller]
+fn ended(output: &Output, code: i32, said: &[&str]) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    for part in said {
+        assert!(stderr.contains(part), "`{part}` is not in: {stderr}");
+    }
+}
+
+#[test]
+fn measured_report_passes_its_check_until_somebody_edits_it() {
+    let lab = Lab::new();
+    ended(
+        &lab.measure("walk/right", &[]),
+        0,
+        &["3 cases in 2 processes each"],
+    );
+    let page = lab.page();
+    assert!(page.contains("| 40 | `sequential` |"), "{page}");
+    assert!(page.contains("**Takeaway:**"), "{page}");
+    ended(&lab.check(), 0, &[]);
+
+    fs::write(
+        lab.out().join("BENCHMARKS.md"),
+        page.replace("| 40 |", "| 41 |"),
+    )
+    .unwrap();
+    ended(&lab.check(), 1, &["BENCHMARKS.md:", "differs"]);
+    ended(&lab.report(), 0, &[]);
+    ended(&lab.check(), 0, &[]);
+    assert_eq!(lab.page(), page);
+}
+
+#[test]
+fn scheduler_that_does_nothing_becomes_a_failed_row_and_not_a_fast_one() {
+    let lab = Lab::new();
+    ended(&lab.measure("walk/right", &[]), 0, &[]);
+    let good = lab.page();
+    let said = [
+        "walk/broken/does-nothing/10: ",
+        "every node completes",
+        "the last good report stays",
+    ];
+    ended(&lab.measure("walk/broken", &[]), 1, &said);
+    assert_eq!(lab.page(), good);
+
+    // Asked for, the report is written, with the rows that failed.
+    ended(&lab.report(), 0, &[]);
+    let page = lab.page();
+    assert!(page.contains("## Failed cases"), "{page}");
+    assert!(page.contains("| 10 | `does-nothing` | failed: "), "{page}");
+    assert!(!page.contains("Takeaway"), "{page}");
+}
+
+#[test]
+fn crash_and_hang_are_named_and_measured_again_once_mended() {
+    let mut lab = Lab::new();
+    let said = [
+        "trouble/crash/1: ",
+        "trouble/hang/1: not done within 1 s",
+        "2 of 2 cases failed",
+        "--resume",
+    ];
+    ended(&lab.measure("trouble", &["--timeout", "1"]), 1, &said);
+    assert!(
+        !lab.out().join("BENCHMARKS.md").exists(),
+        "no report was good yet"
+    );
+
+    lab.mended = true;
+    ended(
+        &lab.measure("trouble", &["--timeout", "60", "--resume"]),
+        0,
+        &[],
+    );
+    ended(&lab.check(), 0, &[]);
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupted_run_keeps_what_it_measured_and_goes_on() {
+    let mut lab = Lab::new();
+    let (records, out) = (lab.records(), lab.out());
+    let mut arguments = vec![
+        "--profile",
+        "quick",
+        "--count",
+        "2",
+        "--filter",
+        "trouble/hang",
+    ];
+    arguments.push("--allow-unknown-commit");
+    let mut child = lab
+        .command(&arguments)
+        .args(["--records".as_ref(), records.as_os_str()])
+        .args(["--out".as_ref(), out.as_os_str()])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    // From then on only the case that hangs is waited for.
+    let started = lines.find(|line| line.starts_with("0/2 processes"));
+    assert!(started.is_some(), "a run says when it begins to measure");
+    let process = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &process])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let said: Vec<String> = lines.collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{said:?}");
+    assert!(
+        said.iter()
+            .any(|line| line.contains("interrupted") && line.contains("--resume")),
+        "{said:?}"
+    );
+    assert!(!lab.out().join("BENCHMARKS.md").exists());
+    ended(&lab.report(), 2, &["complete them with --resume"]);
+
+    lab.mended = true;
+    ended(&lab.measure("trouble/hang", &["--resume"]), 0, &[]);
+    ended(&lab.check(), 0, &[]);
+}
+
+#[test]
+fn truncated_record_is_refused_and_completed() {
+    let lab = Lab::new();
+    ended(&lab.measure("walk/right", &[]), 0, &[]);
+    let page = lab.page();
+    let whole = fs::read_to_string(lab.records()).unwrap();
+    fs::write(lab.records(), &whole[..whole.len() - 40]).unwrap();
+    ended(&lab.report(), 2, &["ends inside a line", "--resume"]);
+    assert_eq!(lab.page(), page);
+
+    ended(&lab.measure("walk/right", &["--resume"]), 0, &[]);
+    let completed = fs::read_to_string(lab.records()).unwrap();
+    assert_eq!(completed.lines().count(), whole.lines().count());
+    // What was whole was not measured again.
+    assert!(completed.starts_with(&whole[..whole[..whole.len() - 40].rfind('\n').unwrap()]));
+    ended(&lab.check(), 0, &[]);
+}
+
+#[test]
+fn resuming_needs_the_same_options_and_something_to_resume() {
+    let lab = Lab::new();
+    ended(
+        &lab.measure("walk/right", &["--resume"]),
+        2,
+        &["nothing to resume"],
+    );
+    ended(&lab.measure("walk/right", &[]), 0, &[]);
+    let other = lab.measure("walk/right/sequential/10", &["--resume"]);
+    ended(&other, 2, &["other options", "start without --resume"]);
+}
+
+#[test]
+fn earlier_record_is_kept_beside_the_new_one_and_other_files_are_not_touched() {
+    let lab = Lab::new();
+    ended(&lab.measure("walk/right", &[]), 0, &[]);
+    let first = fs::read_to_string(lab.records()).unwrap();
+    ended(&lab.measure("walk/right", &[]), 0, &[]);
+    let kept = fs::read_to_string(lab.folder.path().join("records.previous.jsonl")).unwrap();
+    assert_eq!(kept, first);
+
+    fs::write(lab.records(), "a diary\n").unwrap();
+    ended(
+        &lab.measure("walk/right", &[]),
+        2,
+        &["not a record", "--records"],
+    );
+    assert_eq!(fs::read_to_string(lab.records()).unwrap(), "a diary\n");
+}
+
+#[test]
+fn bad_arguments_are_named_with_what_to_do() {
+    let lab = Lab::new();
+    ended(
+        &lab.measure("walk/wrong", &[]),
+        2,
+        &["`walk/wrong`", "gen-benchmarks list"],
+    );
+    ended(
+        &lab.measure("walk", &["--timeout", "0"]),
+        2,
+        &["positive number of seconds"],
+    );
+    let output = lab.command(&["run", "--count", "0"]).output().unwrap();
+    ended(&output, 2, &["0 is not in 1..=1000"]);
+    ended(
+        &lab.measure("walk", &["--workflow", "no/such.json"]),
+        2,
+        &["no/such.json"],
+    );
+    let other = lab.folder.path().join("other.json");
+    fs::write(&other, "{}").unwrap();
+    let refused = lab.measure("walk", &["--workflow", other.to_str().unwrap()]);
+    ended(&refused, 2, &["other.json is not a workflow"]);
+
+    let file = lab.folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let below = file.join("below");
+    let output = lab
+        .command(&["--out", below.to_str().unwrap()])
+        .output()
+        .unwrap();
+    ended(&output, 2, &["cannot write to", "--out"]);
+
+    let output = lab
+        .command(&["list"])
+        .current_dir(lab.folder.path())
+        .output()
+        .unwrap();
+    ended(&output, 2, &["run inside a Cargo workspace"]);
+    ended(&lab.check(), 2, &["cannot read", "benchmarks.jsonl"]);
+
+    // Git sees no repository.
+    let output = lab
+        .command(&["run"])
+        .env("GIT_DIR", lab.folder.path())
+        .output()
+        .unwrap();
+    ended(&output, 2, &["has no commit", "--allow-unknown-commit"]);
+}
+
+#[test]
+fn cases_are_listed_by_filter() {
+    let lab = Lab::new();
+    let output = lab
+        .command(&["list", "--filter", "walk/right"])
+        .output()
+        .unwrap();
+    ended(&output, 0, &[]);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "walk/right/sequential/10\nwalk/right/sequential/20\nwalk/right/sequential/40\n"
+    );
+}
