@@ -8,8 +8,8 @@ check:
 
 # Every test, and every benchmark case once.
 test:
-	cargo test --workspace --locked
-	cargo test --workspace --benches --locked
+	cargo test --workspace
+	cargo test --workspace --benches
 
 # Criterion's own output; its command line goes after --, as in `cargo bench -- dag-run`.
 bench:

@@ -292,7 +292,12 @@ fn large(lab: &mut Lab, kind: &'static str) {
     group.quick_limit(1_000);
     for nodes in [1_000, 10_000, 100_000, 1_000_000] {
         for strategy in Strategy::ALL {
-            if strategy != Strategy::DirectThreads || nodes <= 1_000 {
+            let most_nodes = match strategy {
+                Strategy::DirectThreads => 1_000,
+                Strategy::BoundedPool => 100_000,
+                _ => usize::MAX,
+            };
+            if nodes <= most_nodes {
                 group.case(strategy, nodes, move || {
                     let graph = |seed| Counted::new(&shape_of(kind, nodes, seed), |_| ());
                     // Random ones take turns.

@@ -187,25 +187,21 @@ macro_rules! every_strategy {
     };
 }
 
-/// An interner that knows `strings`.
-fn filled<I: Interner + Default>(strings: &[String]) -> I {
-    let mut interner = I::default();
-    for string in strings {
-        interner.intern(string);
-    }
-    assert_eq!(interner.len(), strings.len());
-    interner
-}
+/// A string and the symbol that an interner gave it.
+type Known = (String, Symbol);
 
-/// Strings and the symbols an interner must give them, in an order of their own.
-fn known<I: Interner>(interner: &I, strings: &[String]) -> Vec<(String, Symbol)> {
-    let symbol = |string: &String| interner.get(string).expect("the string was interned");
-    let mut known: Vec<_> = strings
-        .iter()
-        .map(|string| (string.clone(), symbol(string)))
+/// An interner that knows `strings`, and its symbols for them.
+fn filled<I: Interner + Default>(strings: Vec<String>) -> (I, Vec<Known>) {
+    let mut interner = I::default();
+    let known: Vec<Known> = strings
+        .into_iter()
+        .map(|string| {
+            let symbol = interner.intern(&string);
+            (string, symbol)
+        })
         .collect();
-    shuffle(&mut known, 1);
-    known
+    assert_eq!(interner.len(), known.len());
+    (interner, known)
 }
 
 /// What a batch of interned strings is folded to, so that no answer can be left out.
@@ -215,14 +211,15 @@ fn fold(sum: u64, symbol: Symbol) -> u64 {
 
 /// Windows of a shuffled list that take turns, each with the fold of its symbols.
 struct Windows {
-    known: Vec<(String, Symbol)>,
+    known: Vec<Known>,
     expected: Vec<u64>,
     window: usize,
     next: usize,
 }
 
 impl Windows {
-    fn new(known: Vec<(String, Symbol)>) -> Self {
+    fn new(mut known: Vec<Known>) -> Self {
+        shuffle(&mut known, 1);
         let window = known.len().min(BATCH);
         let expected = known
             .chunks_exact(window)
@@ -237,7 +234,7 @@ impl Windows {
     }
 
     /// The window whose turn it is, and the fold of its symbols.
-    fn turn(&mut self) -> (&[(String, Symbol)], u64) {
+    fn turn(&mut self) -> (&[Known], u64) {
         let turn = self.next;
         self.next = (turn + 1) % self.expected.len();
         (
@@ -273,9 +270,8 @@ fn describe(group: &mut Group) {
 }
 
 fn hits<I: Interner + Default + 'static>(alphabet: Alphabet, count: usize) -> Routine {
-    let strings = alphabet.strings(count);
-    let mut interner: I = filled(&strings);
-    let mut windows = Windows::new(known(&interner, &strings));
+    let (mut interner, known) = filled::<I>(alphabet.strings(count));
+    let mut windows = Windows::new(known);
     let elements = windows.window as u64;
     Routine::new(
         move || {
@@ -372,16 +368,12 @@ fn batch(lab: &mut Lab) {
 }
 
 fn batches<I: Interner + Default + 'static>(at_once: bool) -> Routine {
-    let strings = Alphabet::Dotted.strings(1_600);
-    let mut interner: I = filled(&strings);
-    let mut sets = Rotation::new(100, |seed| {
-        let set = strings[seed as usize * 100..][..100].to_vec();
-        let symbols: Vec<Symbol> = set
-            .iter()
-            .map(|string| interner.get(string).expect("a known string"))
-            .collect();
-        (set, symbols)
-    });
+    let (mut interner, known) = filled::<I>(Alphabet::Dotted.strings(1_600));
+    let mut sets = Rotation::of(
+        known
+            .chunks_exact(100)
+            .map(|set| set.iter().cloned().unzip::<_, _, Vec<_>, Vec<_>>()),
+    );
     let mut symbols = Vec::with_capacity(100);
     Routine::new(
         move || {
@@ -416,12 +408,9 @@ fn resolve(lab: &mut Lab) {
     for count in [1_000, 100_000, 1_000_000] {
         every_strategy!(group, count, resolves(count));
         group.case("frozen", count, move || {
-            let strings = Alphabet::Dotted.strings(count);
-            let live: Local = filled(&strings);
+            let (live, known) = filled::<Local>(Alphabet::Dotted.strings(count));
             let frozen = Frozen::from_interner(&live);
-            resolved(known(&live, &strings), move |symbol| {
-                fold_text(frozen.resolve(symbol))
-            })
+            resolved(known, move |symbol| fold_text(frozen.resolve(symbol)))
         });
     }
 }
@@ -431,24 +420,25 @@ fn fold_text(text: &str) -> u64 {
     text.len() as u64 * 256 + u64::from(*text.as_bytes().last().unwrap_or(&0))
 }
 
-fn resolves<I: Interner + Default + 'static>(count: usize) -> Routine {
-    let strings = Alphabet::Dotted.strings(count);
-    let interner: I = filled(&strings);
-    resolved(known(&interner, &strings), move |symbol| {
-        fold_text(interner.resolve(symbol))
-    })
+/// A sum that depends on the order of its parts.
+fn sum(parts: impl Iterator<Item = u64>) -> u64 {
+    parts
+        .zip(0..)
+        .fold(0, |sum, (part, place)| sum ^ part.rotate_left(place))
 }
 
-fn resolved(known: Vec<(String, Symbol)>, text: impl Fn(Symbol) -> u64 + 'static) -> Routine {
+fn resolves<I: Interner + Default + 'static>(count: usize) -> Routine {
+    let (interner, known) = filled::<I>(Alphabet::Dotted.strings(count));
+    resolved(known, move |symbol| fold_text(interner.resolve(symbol)))
+}
+
+fn resolved(mut known: Vec<Known>, text: impl Fn(Symbol) -> u64 + 'static) -> Routine {
+    shuffle(&mut known, 1);
     let window = known.len().min(BATCH);
     let symbols: Vec<Symbol> = known.iter().map(|&(_, symbol)| symbol).collect();
     let expected: Vec<u64> = known
         .chunks_exact(window)
-        .map(|chunk| {
-            chunk.iter().fold(0, |sum, (string, _)| {
-                sum ^ fold_text(string).rotate_left(sum as u32 % 64)
-            })
-        })
+        .map(|chunk| sum(chunk.iter().map(|(string, _)| fold_text(string))))
         .collect();
     let mut turn = 0;
     Routine::new(
@@ -456,9 +446,7 @@ fn resolved(known: Vec<(String, Symbol)>, text: impl Fn(Symbol) -> u64 + 'static
             let chunk = &symbols[turn * window..][..window];
             let right = expected[turn];
             turn = (turn + 1) % expected.len();
-            chunk.iter().fold(0, |sum: u64, &symbol| {
-                sum ^ text(symbol).rotate_left(sum as u32 % 64)
-            }) == right
+            sum(chunk.iter().map(|&symbol| text(symbol))) == right
         },
         |right| assert!(right, "a symbol resolves to another string"),
     )
@@ -553,7 +541,7 @@ fn memory(lab: &mut Lab) {
     for count in [100_000, 1_000_000] {
         every_strategy!(group, count, misses(Alphabet::Dotted, count));
         group.case("frozen", count, move || {
-            let live: Local = filled(&Alphabet::Dotted.strings(count));
+            let (live, _) = filled::<Local>(Alphabet::Dotted.strings(count));
             Routine::prepared(
                 || (),
                 move |()| Frozen::from_interner(&live),

@@ -207,8 +207,8 @@ fn execute(cli: Cli) -> Result<ExitCode> {
                 filter: select.filter,
                 processes: 1,
                 timeout: Duration::MAX,
-                resume: false,
                 records: default_records(&workspace),
+                resumed: None,
             };
             for defined in plan.select(&suite)? {
                 println!("{}", defined.info.case);
@@ -221,6 +221,13 @@ fn execute(cli: Cli) -> Result<ExitCode> {
 /// Builds the suites and measures them.
 fn measure(workspace: &Workspace, arguments: &Measure) -> Result<(Plan, Summary)> {
     let profile = Profile::from(arguments.select.profile);
+    let records = match &arguments.records {
+        Some(named) => {
+            runner::replaceable(named)?;
+            named.clone()
+        }
+        None => default_records(workspace),
+    };
     let plan = Plan {
         profile,
         filter: arguments.select.filter.clone(),
@@ -230,11 +237,11 @@ fn measure(workspace: &Workspace, arguments: &Measure) -> Result<(Plan, Summary)
             Profile::Full => 15,
         }),
         timeout: arguments.timeout,
-        resume: arguments.resume,
-        records: arguments
-            .records
-            .clone()
-            .unwrap_or_else(|| default_records(workspace)),
+        resumed: match arguments.resume {
+            true => Some(runner::interrupted(&records)?),
+            false => None,
+        },
+        records,
     };
     let environment = Environment::capture(&workspace.root);
     if environment.commit.is_none() && !arguments.allow_unknown_commit {

@@ -13,7 +13,7 @@ use crate::format::Unit;
 use crate::plot::draw;
 use crate::publish::Files;
 use crate::report::{ASSETS, CHART_PREFIX, Counted, Outcome, Report, Row, Table};
-use crate::takeaway::takeaway;
+use crate::takeaway::{doubts, takeaway};
 
 /// The files of a report, but for its record.
 pub(crate) fn files(report: &Report) -> Files {
@@ -225,6 +225,10 @@ fn group(page: &mut String, report: &Report, table: &Table, name: &str) {
     page.push('\n');
     if let Some(takeaway) = takeaway(table) {
         write_line(page, &format!("> **Takeaway:** {takeaway}\n"));
+    }
+    let cores = report.run.environment.cores_available.unwrap_or(u64::MAX);
+    for doubt in doubts(table, cores) {
+        write_line(page, &format!("> **Doubtful:** {doubt}\n"));
     }
 }
 

@@ -27,8 +27,10 @@ pub(crate) struct Plan {
     pub(crate) filter: Option<String>,
     pub(crate) processes: u32,
     pub(crate) timeout: Duration,
-    pub(crate) resume: bool,
+    /// The file that the records go to.
     pub(crate) records: PathBuf,
+    /// What an interrupted run left in it, to go on from.
+    pub(crate) resumed: Option<Entries>,
 }
 
 /// How a run ended.
@@ -89,7 +91,7 @@ impl Plan {
     fn describe(&self, suite: &Suite, environment: Environment) -> RunInfo {
         let (warm_up_ms, measurement_ms) = match self.profile {
             Profile::Quick => (5, 15),
-            Profile::Standard => (15, 45),
+            Profile::Standard => (10, 30),
             Profile::Full => (100, 400),
         };
         RunInfo {
@@ -183,21 +185,12 @@ fn open(
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot create the folder {}", folder.display()))?;
     }
-    let existing = match path.exists() {
-        true => Some(record::read(path).with_context(|| {
-            format!(
-                "{} exists and is not a record to go on from; move it away or name another file with --records",
-                path.display()
-            )
-        })?),
-        false => None,
-    };
     let mut entries = vec![Entry::Run(Box::new(info.clone()))];
     entries.extend(planned(suite, selected).map(Entry::Group));
     let mut done = HashSet::new();
-    match existing {
-        Some(existing) if plan.resume => {
-            let (begun, kept) = resumable(&existing, info)?;
+    match &plan.resumed {
+        Some(existing) => {
+            let (begun, kept) = resumable(existing, info)?;
             entries[0] = begun;
             done.extend(
                 kept.iter()
@@ -205,15 +198,11 @@ fn open(
             );
             entries.extend(kept.into_iter().map(Entry::Case));
         }
-        Some(_) => {
+        None if path.exists() => {
             let previous = path.with_extension("previous.jsonl");
             std::fs::rename(path, &previous)
                 .with_context(|| format!("cannot rename {}", path.display()))?;
         }
-        None if plan.resume => bail!(
-            "there is nothing to resume at {}; start without --resume",
-            path.display()
-        ),
         None => {}
     }
     let text: String = entries.iter().map(|entry| entry.to_line() + "\n").collect();
@@ -223,6 +212,30 @@ fn open(
         .open(path)
         .with_context(|| format!("cannot write {}", path.display()))?;
     Ok((file, done))
+}
+
+/// What an interrupted run left at `path`, to go on from.
+pub(crate) fn interrupted(path: &Path) -> Result<Entries> {
+    if !path.exists() {
+        bail!(
+            "there is nothing to resume at {}; start without --resume",
+            path.display()
+        );
+    }
+    record::read(path).context("cannot go on from this record; start without --resume")
+}
+
+/// Fails when the user named a file for the record that holds something else.
+pub(crate) fn replaceable(path: &Path) -> Result<()> {
+    if path.exists() {
+        record::read(path).with_context(|| {
+            format!(
+                "{} is not a record, so it is not replaced; name another file with --records",
+                path.display()
+            )
+        })?;
+    }
+    Ok(())
 }
 
 /// The groups of `selected` with their cases, in order of definition.

@@ -2,7 +2,7 @@
 
 use crate::format::Unit;
 use crate::markdown::{code, interval};
-use crate::report::{Measured, Table, ratio};
+use crate::report::{Measured, Row, Table, ratio};
 
 /// What a reader should remember of a group, as Markdown, or nothing.
 pub(crate) fn takeaway(table: &Table) -> Option<String> {
@@ -165,10 +165,34 @@ fn price(table: &Table, winner: &str, input: &str, measured: &Measured) -> Strin
 /// How the time of a series grows.
 fn growth(table: &Table, series: &str) -> Option<String> {
     let exponent = table.growth(series)?;
+    let verb = if exponent.point < 0.0 {
+        "falls"
+    } else {
+        "grows"
+    };
     Some(format!(
-        "Its time grows as n^{:.2} ({:.2}..{:.2}).",
+        "Its time {verb} as n^{:.2} ({:.2}..{:.2}).",
         exponent.point, exponent.low, exponent.high
     ))
+}
+
+/// The rows of a group over numbers of workers that are faster than `cores` cores can be.
+pub(crate) fn doubts(table: &Table, cores: u64) -> Vec<String> {
+    if table.info.axis != "workers" {
+        return Vec::new();
+    }
+    let doubt = |row: &Row| {
+        let ratio = table
+            .ratio(row)
+            .filter(|ratio| ratio.high * (cores as f64) < 1.0)?;
+        Some(format!(
+            "{} at {} takes {} of the time of the baseline, less than {cores} cores can explain: do not trust it.",
+            code(&row.series),
+            code(&row.input),
+            interval(Unit::Ratio, &ratio)
+        ))
+    };
+    table.rows.iter().filter_map(doubt).collect()
 }
 
 #[cfg(test)]
@@ -234,6 +258,21 @@ mod tests {
             ],
             &["Its time grows as n^2.00 (2.00..2.00)."],
         );
+    }
+
+    #[test]
+    fn more_speed_than_cores_is_doubted() {
+        let cases: &[(&str, &str, &[u64])] = &[
+            ("slow", "2", &[900, 910]),
+            ("twice", "2", &[460, 465]),
+            ("thrice", "2", &[300, 301]),
+        ];
+        let mut table = report(cases).groups.remove(0);
+        assert_eq!(doubts(&table, 2), Vec::<String>::new());
+        table.info.axis = "workers".to_owned();
+        let doubts = doubts(&table, 2);
+        assert_eq!(doubts.len(), 1, "{doubts:?}");
+        assert!(doubts[0].starts_with("`thrice` at `2`"), "{doubts:?}");
     }
 
     #[test]
