@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
-use std::sync::{Barrier, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use arena::{Arena, Bump, Heap, Pool, Slab};
@@ -74,7 +74,6 @@ where
         },
         |linked: &Linked<Rest>| assert_eq!(linked.count(), BATCH),
     )
-    .elements(BATCH as u64)
 }
 
 fn alloc(lab: &mut Lab) {
@@ -89,10 +88,11 @@ fn alloc(lab: &mut Lab) {
         .per_element()
         .baseline("heap");
     fn size<const REST: usize>(group: &mut Group) {
-        let (bytes, rest) = (REST + 8, || MaybeUninit::<[u8; REST]>::uninit());
-        group.case("heap", bytes, move || objects::<Heap, _>(rest));
-        group.case("bump", bytes, move || objects::<Bump, _>(rest));
-        group.case("slab", bytes, move || objects::<Slab, _>(rest));
+        let bytes = || Input::number(REST + 8, BATCH as u64);
+        let rest = || MaybeUninit::<[u8; REST]>::uninit();
+        group.case("heap", bytes(), move || objects::<Heap, _>(rest));
+        group.case("bump", bytes(), move || objects::<Bump, _>(rest));
+        group.case("slab", bytes(), move || objects::<Slab, _>(rest));
     }
     size::<0>(group);
     size::<56>(group);
@@ -113,10 +113,10 @@ fn alloc_zeroed(lab: &mut Lab) {
         .per_element()
         .baseline("heap");
     fn size<const REST: usize>(group: &mut Group) {
-        let bytes = REST + 8;
-        group.case("heap", bytes, || objects::<Heap, _>(|| [0_u8; REST]));
-        group.case("bump", bytes, || objects::<Bump, _>(|| [0_u8; REST]));
-        group.case("slab", bytes, || objects::<Slab, _>(|| [0_u8; REST]));
+        let bytes = || Input::number(REST + 8, BATCH as u64);
+        group.case("heap", bytes(), || objects::<Heap, _>(|| [0_u8; REST]));
+        group.case("bump", bytes(), || objects::<Bump, _>(|| [0_u8; REST]));
+        group.case("slab", bytes(), || objects::<Slab, _>(|| [0_u8; REST]));
     }
     size::<0>(group);
     size::<56>(group);
@@ -125,10 +125,11 @@ fn alloc_zeroed(lab: &mut Lab) {
     size::<4_088>(group);
 }
 
-/// A string in an arena that is not used again before the check.
+/// The last string that was copied, and its copy.
 struct LastString {
     bytes: usize,
-    last: *const str,
+    input: *const str,
+    copy: *const str,
 }
 
 fn strings<A: Arena + Default + 'static>(length: usize) -> Routine {
@@ -143,22 +144,28 @@ fn strings<A: Arena + Default + 'static>(length: usize) -> Routine {
     Routine::new(
         move || {
             arena.reset();
-            let mut written = LastString { bytes: 0, last: "" };
+            let mut written = LastString {
+                bytes: 0,
+                input: "",
+                copy: "",
+            };
             for string in inputs.turn() {
                 let copy: &str = arena.alloc_str(string);
                 written.bytes += copy.len();
-                written.last = copy;
+                written.input = string.as_str();
+                written.copy = copy;
             }
             written
         },
         move |written| {
             assert_eq!(written.bytes, BATCH * length);
+            // SAFETY: the inputs live as long as the routine and are not changed.
+            let input = unsafe { &*written.input };
             // SAFETY: the arena is reset only when the routine runs again, after this check.
-            let last = unsafe { &*written.last };
-            assert!(last.len() == length && last.bytes().all(|byte| byte.is_ascii_digit()));
+            let copy = unsafe { &*written.copy };
+            assert_eq!(copy, input);
         },
     )
-    .elements(BATCH as u64)
 }
 
 fn string(lab: &mut Lab) {
@@ -167,21 +174,22 @@ fn string(lab: &mut Lab) {
         "How long does copying a string into an arena take?",
     );
     group
-        .work("An iteration releases everything and copies 1 000 strings; 16 sets of strings take turns.")
+        .work("An iteration releases everything and copies 1 000 strings whose length is known at run time only; 16 sets of strings take turns.")
         .axis("bytes a string")
         .unit("string")
         .per_element()
         .baseline("heap");
     for length in [0, 5, 20, 61, 138] {
-        group.case("heap", length, move || strings::<Heap>(length));
-        group.case("bump", length, move || strings::<Bump>(length));
-        group.case("slab", length, move || strings::<Slab>(length));
+        let input = || Input::number(length, BATCH as u64);
+        group.case("heap", input(), move || strings::<Heap>(length));
+        group.case("bump", input(), move || strings::<Bump>(length));
+        group.case("slab", input(), move || strings::<Slab>(length));
     }
 }
 
 type Object64 = Object<[u8; 56]>;
 
-/// Fills `arena` with `count` objects of 64 bytes and walks over them.
+/// Fills `arena` with `count` objects of 64 bytes and looks at the newest.
 fn fill(arena: &impl Arena, count: usize) -> usize {
     let mut previous = None;
     for number in 0..count {
@@ -205,17 +213,20 @@ fn cycle(lab: &mut Lab) {
         "What does it save to keep an arena's memory from one use to the next?",
     );
     group
-        .work("An iteration is one cycle: obtain an arena, allocate the objects of 64 bytes, release them. Over 100 cycles a kept arena must not grow, or the case fails.")
+        .work("An iteration is one cycle: obtain an arena, allocate the objects of 64 bytes, release them. The layout is known at compile time. Over 100 cycles a kept arena must not grow, or the case fails.")
         .axis("objects")
         .unit("object")
+        .growth(true)
         .baseline("new")
         .quick_limit(1_000);
     for count in [10, 100, 1_000, 100_000] {
         let right = move |filled: &usize| assert_eq!(*filled, count);
         group.case("heap", count, move || {
+            assert_kept(&Heap::default(), count);
             Routine::new(move || fill(&Heap::default(), count), right)
         });
         group.case("new", count, move || {
+            assert_kept(&Bump::default(), count);
             Routine::new(move || fill(&Bump::default(), count), right)
         });
         group.case("reset", count, move || {
@@ -228,6 +239,7 @@ fn cycle(lab: &mut Lab) {
             Routine::new(cycle, right)
         });
         group.case("slab-reset", count, move || {
+            assert_kept(&Slab::default(), count);
             let mut arena = Slab::default();
             let mut cycle = move || {
                 arena.reset();
@@ -238,11 +250,25 @@ fn cycle(lab: &mut Lab) {
         });
         group.case("pooled", count, move || {
             let pool = Pool::<Bump>::default();
+            assert_kept(&*pool.get(), count);
             let mut cycle = move || fill(&*pool.get(), count);
             assert_no_growth(&mut cycle);
             Routine::new(cycle, right)
         });
     }
+}
+
+/// Fills `arena` and fails when any object is not what was written.
+fn assert_kept(arena: &impl Arena, count: usize) {
+    let objects: Vec<&mut [u64; 8]> = (0..count)
+        .map(|number| arena.alloc([number as u64; 8]))
+        .collect();
+    assert!(
+        objects
+            .iter()
+            .enumerate()
+            .all(|(number, object)| **object == [number as u64; 8])
+    );
 }
 
 /// Runs 100 cycles and fails when the second half needed memory that the first did not.
@@ -297,9 +323,10 @@ fn node(lab: &mut Lab) {
         "Which strategy builds a graph's nodes and edges fastest?",
     );
     group
-        .work("An iteration releases everything and allocates nodes of 64 bytes, each with a slice of 0 to 8 edges; 16 random graphs take turns. `ids` keeps nodes and edges in two vectors instead of an arena.")
+        .work("An iteration releases everything and allocates nodes of 64 bytes, each with a slice of 0 to 8 edges whose length is known at run time only; up to 16 random graphs take turns. `ids` keeps nodes and edges in two vectors instead of an arena.")
         .axis("nodes")
         .unit("node")
+        .growth(true)
         .baseline("heap")
         .quick_limit(1_000);
     for nodes in [1_000, 10_000, 100_000] {
@@ -342,7 +369,6 @@ fn on_threads(threads: usize, work: impl Fn(usize, u64) -> usize + Sync + 'stati
         },
         move |right| assert_eq!(*right, vec![true; threads], "every thread does its work"),
     )
-    .elements((threads * BATCH) as u64)
 }
 
 fn threads(lab: &mut Lab) {
@@ -351,76 +377,66 @@ fn threads(lab: &mut Lab) {
         "Do threads that allocate slow each other down?",
     );
     group
-        .work("Threads start together; in an iteration each allocates 1 000 objects of 64 bytes and releases them. Time is from the first start to the last end. `heap-handed-over` frees on another thread than allocated.")
+        .work("Threads start together; in an iteration each allocates 1 000 objects of 64 bytes, a layout known at compile time, and releases them. Time is from the first start to the last end, with making and dropping an arena of one's own. `heap-handed-over` frees on another thread than allocated, so it begins with 2 threads.")
         .axis("threads")
         .unit("allocation")
         .per_element()
         .baseline("heap");
     for threads in [1, 2, 4] {
-        let input = || Input::new(threads.to_string(), (threads * BATCH) as u64);
+        let input = || Input::number(threads, (threads * BATCH) as u64);
+        group.case("heap", input(), move || own_arenas::<Heap>(threads));
         group.case("bump-per-thread", input(), move || {
-            on_threads(threads, |_, iterations| {
-                let mut arena = Bump::default();
-                (0..iterations)
-                    .map(|_| {
-                        arena.reset();
-                        fill(&arena, BATCH)
-                    })
-                    .sum()
-            })
+            own_arenas::<Bump>(threads)
         });
         group.case("bump-shared", input(), move || {
             let arena = Mutex::new(Bump::default());
-            on_threads(threads, move |thread, iterations| {
+            on_threads(threads, move |_, iterations| {
+                let lock = || arena.lock().expect("no thread panics");
                 let mut done = 0;
                 for _ in 0..iterations {
-                    for _ in 0..BATCH {
-                        done += fill(&*arena.lock().expect("no thread panics"), 1);
+                    done += (0..BATCH).map(|_| fill(&*lock(), 1)).sum::<usize>();
+                    // Releases the others' objects as well: nobody looks at them again.
+                    lock().reset();
+                }
+                done
+            })
+        });
+        if threads > 1 {
+            group.case("heap-handed-over", input(), move || {
+                let mailboxes: Vec<Mutex<Vec<Box<[u64; 8]>>>> =
+                    (0..threads).map(|_| Mutex::default()).collect();
+                on_threads(threads, move |thread, iterations| {
+                    let lock = |thread: usize| mailboxes[thread].lock().expect("no thread panics");
+                    let mut done = 0;
+                    for _ in 0..iterations {
+                        let mut objects: Vec<_> = (0..BATCH)
+                            .map(|number| Box::new([number as u64; 8]))
+                            .collect();
+                        done += objects.len();
+                        lock((thread + 1) % threads).append(&mut objects);
+                        // What arrives later is freed in the next iteration.
+                        let received = std::mem::take(&mut *lock(thread));
+                        drop(received);
                     }
-                    if thread == 0 {
-                        arena.lock().expect("no thread panics").reset();
-                    }
-                }
-                done
-            })
-        });
-        group.case("heap", input(), move || {
-            on_threads(threads, |_, iterations| {
-                let mut done = 0;
-                let mut objects = Vec::with_capacity(BATCH);
-                for _ in 0..iterations {
-                    objects.extend((0..BATCH).map(|number| Box::new([number as u64; 8])));
-                    done += objects.len();
-                    objects.clear();
-                }
-                done
-            })
-        });
-        group.case("heap-handed-over", input(), move || {
-            let mailboxes: Vec<Mutex<Vec<Box<[u64; 8]>>>> =
-                (0..threads).map(|_| Mutex::default()).collect();
-            let barrier = Barrier::new(threads);
-            on_threads(threads, move |thread, iterations| {
-                let mut done = 0;
-                for _ in 0..iterations {
-                    let objects: Vec<_> = (0..BATCH)
-                        .map(|number| Box::new([number as u64; 8]))
-                        .collect();
-                    done += objects.len();
-                    let neighbour = &mailboxes[(thread + 1) % threads];
-                    let received = std::mem::replace(
-                        &mut *neighbour.lock().expect("no thread panics"),
-                        objects,
-                    );
-                    drop(received);
-                }
-                // What is still on its way is freed by whoever gets it.
-                barrier.wait();
-                mailboxes[thread].lock().expect("no thread panics").clear();
-                done
-            })
-        });
+                    done
+                })
+            });
+        }
     }
+}
+
+/// An arena for each thread.
+fn own_arenas<A: Arena + Default + 'static>(threads: usize) -> Routine {
+    on_threads(threads, |_, iterations| {
+        let mut arena = A::default();
+        (0..iterations)
+            .map(|_| {
+                let filled = fill(&arena, BATCH);
+                arena.reset();
+                filled
+            })
+            .sum()
+    })
 }
 
 /// What the object pools lend: a buffer that is costly enough to be worth keeping.
@@ -477,7 +493,7 @@ fn pool_threads(lab: &mut Lab) {
         .per_element()
         .baseline("new");
     for threads in [1, 2, 4] {
-        let input = || Input::new(threads.to_string(), (threads * BATCH) as u64);
+        let input = || Input::number(threads, (threads * BATCH) as u64);
         group.case("new", input(), move || {
             on_threads(threads, |_, iterations| {
                 (0..iterations as usize * BATCH)
@@ -519,6 +535,7 @@ fn pool_prewarm(lab: &mut Lab) {
     );
     group
         .work("An iteration holds as many zeroed buffers of 1 KiB at once from a pool never used before; filling it in advance is not part of the time, dropping it is not either.")
+        .growth(true)
         .axis("buffers held at once")
         .unit("get")
         .per_element()
@@ -560,7 +577,7 @@ fn pool_reuse(lab: &mut Lab) {
         .per_element()
         .baseline("new");
     for percent in [20_u64, 50, 80, 95] {
-        let input = || Input::new(percent.to_string(), BATCH as u64);
+        let input = || Input::number(percent as usize, BATCH as u64);
         // 16 sequences with exactly this share of returns, in random order.
         let sequences = move || {
             Rotation::new(BATCH, move |seed| {

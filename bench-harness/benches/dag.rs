@@ -1,6 +1,7 @@
 //! What do building and running a graph cost, by shape, size, strategy, grain and workers?
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use arena::{Arena, Bump, Heap, Slab};
@@ -61,6 +62,7 @@ fn build(lab: &mut Lab, kind: &'static str) {
         .work("An iteration interns the string ids, checks the graph, stores it and drops it; nothing is said in advance about its size, and up to 16 graphs take turns. `by-hand` is what one writes without an engine: a map from ids to indices and a boxed closure a node.")
         .axis("nodes")
         .unit("node")
+        .growth(true)
         .baseline("by-hand")
         .quick_limit(1_000);
     for nodes in [10, 100, 1_000, 10_000, 100_000] {
@@ -125,20 +127,22 @@ fn by_hand(shape: &Shape) -> ByHand {
     graph
 }
 
+/// How often each node of a graph ran.
+type Runs = Arc<[AtomicU32]>;
+
 /// A graph whose nodes count their runs, each for itself.
 struct Counted {
     dag: Dag,
-    runs: &'static [AtomicU32],
+    runs: Runs,
 }
 
 impl Counted {
     /// `work` is done by every node beside counting.
-    fn new(shape: &Shape, work: impl Fn(usize) + Copy + Send + Sync + 'static) -> &'static Self {
-        // Leaked: a node then holds a plain reference to its counter.
-        let runs: &'static [AtomicU32] =
-            Vec::leak((0..shape.len()).map(|_| AtomicU32::new(0)).collect());
+    fn new(shape: &Shape, work: impl Fn(usize) + Copy + Send + Sync + 'static) -> Self {
+        let runs: Runs = (0..shape.len()).map(|_| AtomicU32::new(0)).collect();
         let dag = shape
             .build(Bump::default(), |index| {
+                let runs = Arc::clone(&runs);
                 move |_: &Run<'_>| {
                     work(index);
                     // A node runs once in a run, so nothing else writes its counter; a scheduler
@@ -149,40 +153,48 @@ impl Counted {
                 }
             })
             .expect("a valid shape");
-        Box::leak(Box::new(Self { dag, runs }))
-    }
-
-    /// Whether every node ran as often as the others, and at least once.
-    fn ran_evenly(&self) -> bool {
-        let counts: HashSet<u32> = self
-            .runs
-            .iter()
-            .map(|runs| runs.load(Ordering::Relaxed))
-            .collect();
-        counts.len() == 1 && !counts.contains(&0)
+        Self { dag, runs }
     }
 }
 
-/// Runs a graph again and again with the same outcome's memory.
-fn runs(strategy: Strategy, workers: usize, mut graphs: Rotation<&'static Counted>) -> Routine {
+/// Whether every node ran as often as the others, and at least once.
+fn ran_evenly(runs: &Runs) -> bool {
+    let counts: HashSet<u32> = runs
+        .iter()
+        .map(|runs| runs.load(Ordering::Relaxed))
+        .collect();
+    counts.len() == 1 && !counts.contains(&0)
+}
+
+/// Runs graphs that take turns again and again, with the same outcome's memory.
+fn runs(strategy: Strategy, workers: usize, graphs: Vec<Counted>) -> Routine {
     let scheduler = strategy.scheduler(workers).expect("threads can be started");
+    let counters: Vec<Runs> = graphs.iter().map(|graph| Arc::clone(&graph.runs)).collect();
+    let mut graphs = Rotation::of(graphs.into_iter().enumerate());
     let mut outcome = Outcome::new();
     Routine::new(
         move || {
-            let graph = *graphs.turn();
+            let (turn, graph) = graphs.turn();
             scheduler.run_into(&graph.dag, &mut outcome);
-            (graph, outcome.completed())
+            (*turn, outcome.completed())
         },
-        |(graph, completed)| {
-            assert_eq!(*completed, graph.dag.len(), "every node completes");
-            assert!(graph.ran_evenly(), "every node runs once in every run");
+        move |&(turn, completed)| {
+            assert_eq!(completed, counters[turn].len(), "every node completes");
+            assert!(
+                ran_evenly(&counters[turn]),
+                "every node runs once in every run"
+            );
         },
     )
 }
 
-/// One graph of this shape whose nodes do nothing but count.
-fn no_op(shape: &Shape) -> Rotation<&'static Counted> {
-    Rotation::of([Counted::new(shape, |_| ())])
+/// Graphs that do nothing but count: 16 where they are small enough for a branch predictor to
+/// learn one by heart.
+fn no_op(nodes: usize, shape: impl Fn(u64) -> Shape) -> Vec<Counted> {
+    let copies = if nodes <= 1_000 { 16 } else { 2 };
+    (0..copies)
+        .map(|seed| Counted::new(&shape(seed), |_| ()))
+        .collect()
 }
 
 /// As many workers as the machine has cores.
@@ -191,14 +203,10 @@ fn cores() -> usize {
 }
 
 /// Adds a case for every scheduler.
-fn every_scheduler(
-    group: &mut Group,
-    input: impl Fn() -> Input,
-    shape: impl Fn() -> Shape + Copy + 'static,
-) {
+fn every_scheduler(group: &mut Group, nodes: usize, shape: fn(usize) -> Shape) {
     for strategy in Strategy::ALL {
-        group.case(strategy, input(), move || {
-            runs(strategy, cores(), no_op(&shape()))
+        group.case(strategy, nodes, move || {
+            runs(strategy, cores(), no_op(nodes, |_| shape(nodes)))
         });
     }
 }
@@ -211,6 +219,7 @@ fn running<'l>(lab: &'l mut Lab, id: &str, question: &str, work: &str) -> &'l mu
         .work(work)
         .axis("nodes")
         .unit("node")
+        .growth(true)
         .baseline("sequential")
 }
 
@@ -222,7 +231,7 @@ fn parallel(lab: &mut Lab) {
         RUN,
     );
     for nodes in [10, 50, 100, 200, 500] {
-        every_scheduler(group, || nodes.into(), move || shape::independent(nodes));
+        every_scheduler(group, nodes, shape::independent);
     }
 }
 
@@ -234,7 +243,7 @@ fn chain(lab: &mut Lab) {
         RUN,
     );
     for nodes in [5, 10, 20, 50, 500] {
-        every_scheduler(group, || nodes.into(), move || shape::chain(nodes));
+        every_scheduler(group, nodes, shape::chain);
     }
 }
 
@@ -245,7 +254,7 @@ fn diamond(lab: &mut Lab) {
         "What does the smallest fan-out and fan-in cost?",
         RUN,
     );
-    every_scheduler(group, || 5.into(), || shape::diamond(5));
+    every_scheduler(group, 5, shape::diamond);
 }
 
 fn workflows(lab: &mut Lab) {
@@ -260,19 +269,23 @@ fn workflows(lab: &mut Lab) {
         for strategy in Strategy::ALL {
             group.case(strategy, graphs, move || {
                 let scheduler = strategy.scheduler(cores()).expect("threads can be started");
-                let dags: Vec<Dag> = (0..graphs)
-                    .map(|_| {
-                        let work = |_| |_: &Run<'_>| Ok(());
-                        shape::independent(3)
-                            .build(Bump::default(), work)
-                            .expect("a valid shape")
-                    })
+                let counted: Vec<Counted> = (0..graphs)
+                    .map(|_| Counted::new(&shape::independent(3), |_| ()))
                     .collect();
+                let counters: Vec<Runs> = counted
+                    .iter()
+                    .map(|graph| Arc::clone(&graph.runs))
+                    .collect();
+                let dags: Vec<Dag> = counted.into_iter().map(|graph| graph.dag).collect();
                 Routine::new(
                     move || scheduler.run_all(&dags),
                     move |outcomes| {
                         assert_eq!(outcomes.len(), graphs);
                         assert!(outcomes.iter().all(|outcome| outcome.completed() == 3));
+                        assert!(
+                            counters.iter().all(ran_evenly),
+                            "every node runs once in every run"
+                        );
                     },
                 )
             });
@@ -299,12 +312,7 @@ fn large(lab: &mut Lab, kind: &'static str) {
             };
             if nodes <= most_nodes {
                 group.case(strategy, nodes, move || {
-                    let graph = |seed| Counted::new(&shape_of(kind, nodes, seed), |_| ());
-                    // Random ones take turns.
-                    let graphs = match kind {
-                        "layered" => Rotation::new(nodes, graph),
-                        _ => Rotation::of([graph(0)]),
-                    };
+                    let graphs = no_op(nodes, |seed| shape_of(kind, nodes, seed));
                     runs(strategy, cores(), graphs)
                 });
             }
@@ -313,14 +321,15 @@ fn large(lab: &mut Lab, kind: &'static str) {
 }
 
 /// A layered graph whose nodes compute between half and one and a half of `grain_ns`.
-fn computing(nodes: usize, grain_ns: f64) -> Rotation<&'static Counted> {
-    Rotation::new(nodes, |seed| {
+fn computing(nodes: usize, grain_ns: f64) -> Vec<Counted> {
+    let graph = |seed| {
         Counted::new(&shape::layered(nodes, seed), move |index| {
             if grain_ns > 0.0 {
                 spin(grain_ns * (0.5 + (index * 7 % 16) as f64 / 15.0));
             }
         })
-    })
+    };
+    (0..16).map(graph).collect()
 }
 
 fn grain(lab: &mut Lab) {
@@ -330,7 +339,7 @@ fn grain(lab: &mut Lab) {
         "How much must a node do before running nodes in parallel pays?",
         "An iteration runs a layered graph of 225 nodes that compute for about as long as the input says, between half and one and a half of it. `rayon-level` waits for each layer, the others count dependencies. As many workers as cores.",
     );
-    group.axis("work a node");
+    group.axis("work a node").growth(false);
     for (label, grain_ns) in [
         ("no-op", 0.0),
         ("1 us", 1e3),
@@ -352,7 +361,7 @@ fn workers(lab: &mut Lab) {
         "How does a scheduler scale with its workers?",
         "An iteration runs a layered graph of 225 nodes that compute for about 10 us each. The times beyond as many workers as the machine has cores show what too many cost; there a speed-up above the number of cores would be a fault of the measurement.",
     );
-    group.axis("workers");
+    group.axis("workers").growth(false);
     let mut counts: Vec<usize> = std::iter::successors(Some(1), |count| Some(count * 2))
         .take_while(|&count| count <= 2 * cores())
         .collect();
@@ -361,7 +370,7 @@ fn workers(lab: &mut Lab) {
     }
     for count in counts {
         for strategy in Strategy::ALL {
-            group.case(strategy, Input::new(count.to_string(), 225), move || {
+            group.case(strategy, Input::number(count, 225), move || {
                 runs(strategy, count, computing(225, 1e4))
             });
         }

@@ -1,5 +1,8 @@
 //! How do the schedulers do on graphs that real programs left behind?
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use arena::Bump;
 use bench_harness::{Input, Lab, Routine, spin};
 use engine::import::{Workflow, cargo_metadata, wfformat};
@@ -32,15 +35,22 @@ bench_harness::main!(suite);
 fn graphs(lab: &Lab) -> Result<Vec<(String, Workflow)>, String> {
     let crates = cargo_metadata(&lab.cargo_metadata()?)
         .map_err(|error| format!("the output of cargo metadata is no graph: {error}"))?;
-    let mut graphs = vec![("crate-graph".to_owned(), crates)];
+    let mut graphs: Vec<(String, Workflow)> = vec![("crate-graph".to_owned(), crates)];
     for file in lab.files() {
         let name = file.display();
         let text = std::fs::read_to_string(&file)
             .map_err(|error| format!("cannot read {name}: {error}"))?;
         let workflow = wfformat(&text)
             .map_err(|error| format!("{name} is not a workflow of WfFormat 1.5: {error}"))?;
-        let stem = file.file_stem().unwrap_or(file.as_os_str());
-        graphs.push((stem.to_string_lossy().into_owned(), workflow));
+        let stem = file
+            .file_stem()
+            .unwrap_or(file.as_os_str())
+            .to_string_lossy()
+            .into_owned();
+        if graphs.iter().any(|(other, _)| *other == stem) {
+            return Err(format!("two graphs are called `{stem}`; rename {name}"));
+        }
+        graphs.push((stem, workflow));
     }
     Ok(graphs)
 }
@@ -49,24 +59,40 @@ fn runs(strategy: Strategy, workflow: &Workflow) -> Routine {
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let scheduler = strategy.scheduler(workers).expect("threads can be started");
     let total_s: f64 = workflow.runtimes_s.iter().sum();
-    let nodes = workflow.shape.len();
+    let runs: Arc<[AtomicU32]> = workflow
+        .runtimes_s
+        .iter()
+        .map(|_| AtomicU32::new(0))
+        .collect();
     let dag = workflow
         .shape
         .build(Bump::default(), |index| {
             let nanoseconds =
                 TOTAL_NS * workflow.runtimes_s[index] / total_s.max(f64::MIN_POSITIVE);
+            let runs = Arc::clone(&runs);
             move |_: &Run<'_>| {
                 spin(nanoseconds);
+                // A node runs once in a run, so nothing else writes its counter.
+                let run = runs[index].load(Ordering::Relaxed) + 1;
+                runs[index].store(run, Ordering::Relaxed);
                 Ok(())
             }
         })
         .expect("an imported graph is valid");
     let mut outcome = Outcome::new();
+    let mut times = 0;
     Routine::new(
         move || {
+            times += 1;
             scheduler.run_into(&dag, &mut outcome);
-            outcome.completed()
+            (times, outcome.completed())
         },
-        move |completed| assert_eq!(*completed, nodes, "every node completes"),
+        move |&(times, completed)| {
+            assert_eq!(completed, runs.len(), "every node completes");
+            let every = runs
+                .iter()
+                .all(|runs| runs.load(Ordering::Relaxed) == times);
+            assert!(every, "every node runs once in every run");
+        },
     )
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use bench_harness::{Group, Input, Lab, Rotation, Routine, race};
+use bench_harness::{Group, Input, Lab, Rotation, Routine, Tally, race};
 use intern::{Frozen, Interner, Local, Sharded, Striped, Symbol, Threaded};
 use oorandom::Rand64;
 
@@ -136,6 +136,7 @@ impl Interner for Plain {
 /// An interner that threads share.
 trait Shared: Sync + Default + 'static {
     fn intern(&self, string: &str) -> Symbol;
+    fn len(&self) -> usize;
 }
 
 /// A shared interner that one thread owns.
@@ -148,6 +149,10 @@ macro_rules! shared {
             #[inline]
             fn intern(&self, string: &str) -> Symbol {
                 self.intern(string)
+            }
+
+            fn len(&self) -> usize {
+                self.len()
             }
         }
 
@@ -209,7 +214,7 @@ fn fold(sum: u64, symbol: Symbol) -> u64 {
     sum.wrapping_mul(31).wrapping_add(symbol.index() as u64)
 }
 
-/// Windows of a shuffled list that take turns, each with the fold of its symbols.
+/// Parts of a shuffled list that take turns, each with the fold of its symbols.
 struct Windows {
     known: Vec<Known>,
     expected: Vec<u64>,
@@ -218,9 +223,19 @@ struct Windows {
 }
 
 impl Windows {
+    /// A short list is shuffled 16 times, so that no order is met often enough to be learned.
     fn new(mut known: Vec<Known>) -> Self {
-        shuffle(&mut known, 1);
         let window = known.len().min(BATCH);
+        if known.len() == window {
+            let orders = (0..16).flat_map(|seed| {
+                let mut order = known.clone();
+                shuffle(&mut order, seed);
+                order
+            });
+            known = orders.collect();
+        } else {
+            shuffle(&mut known, 1);
+        }
         let expected = known
             .chunks_exact(window)
             .map(|chunk| chunk.iter().fold(0, |sum, &(_, symbol)| fold(sum, symbol)))
@@ -233,7 +248,7 @@ impl Windows {
         }
     }
 
-    /// The window whose turn it is, and the fold of its symbols.
+    /// The part whose turn it is, and the fold of its symbols.
     fn turn(&mut self) -> (&[Known], u64) {
         let turn = self.next;
         self.next = (turn + 1) % self.expected.len();
@@ -242,6 +257,22 @@ impl Windows {
             self.expected[turn],
         )
     }
+}
+
+/// Orders in which strings arrive at an empty interner, with the fold of the symbols that it must
+/// give them; short ones take turns.
+fn streams(strings: Vec<String>) -> Rotation<(Vec<String>, u64)> {
+    Rotation::new(strings.len() * 4, |seed| {
+        let mut stream = strings.clone();
+        shuffle(&mut stream, seed);
+        let mut indices = HashMap::new();
+        let sum = stream.iter().fold(0, |sum, string| {
+            let next = indices.len() as u32;
+            let index = *indices.entry(string.as_str()).or_insert(next);
+            fold(sum, Symbol::from_index(index))
+        });
+        (stream, sum)
+    })
 }
 
 fn hit(lab: &mut Lab, alphabet: Alphabet) {
@@ -254,7 +285,8 @@ fn hit(lab: &mut Lab, alphabet: Alphabet) {
             "An iteration interns up to 10 000 known strings in random order. {}",
             alphabet.describe()
         ))
-        .quick_limit(1_000);
+        .quick_limit(1_000)
+        .batch(BATCH as u64);
     describe(group);
     for count in [1_000, 100_000, 1_000_000] {
         every_strategy!(group, count, hits(alphabet, count));
@@ -266,13 +298,13 @@ fn describe(group: &mut Group) {
         .axis("strings")
         .unit("string")
         .per_element()
+        .growth(true)
         .baseline("std-map");
 }
 
 fn hits<I: Interner + Default + 'static>(alphabet: Alphabet, count: usize) -> Routine {
     let (mut interner, known) = filled::<I>(alphabet.strings(count));
     let mut windows = Windows::new(known);
-    let elements = windows.window as u64;
     Routine::new(
         move || {
             let (window, expected) = windows.turn();
@@ -283,7 +315,6 @@ fn hits<I: Interner + Default + 'static>(alphabet: Alphabet, count: usize) -> Ro
         },
         |right| assert!(right, "an interned string has another symbol than before"),
     )
-    .elements(elements)
 }
 
 fn miss(lab: &mut Lab, alphabet: Alphabet) {
@@ -305,16 +336,25 @@ fn miss(lab: &mut Lab, alphabet: Alphabet) {
 }
 
 fn misses<I: Interner + Default + 'static>(alphabet: Alphabet, count: usize) -> Routine {
-    let strings = alphabet.strings(count);
+    fills::<I>(alphabet.strings(count), count)
+}
+
+/// Fills an empty interner with a stream in which there are `different` strings.
+fn fills<I: Interner + Default + 'static>(strings: Vec<String>, different: usize) -> Routine {
+    let mut streams = streams(strings);
     Routine::prepared(
         I::default,
         move |mut interner| {
-            let sum = strings
+            let (stream, expected) = streams.turn();
+            let sum = stream
                 .iter()
                 .fold(0, |sum, string| fold(sum, interner.intern(string)));
-            (interner, sum)
+            (interner, sum == *expected)
         },
-        move |(interner, _)| assert_eq!(interner.len(), count),
+        move |(interner, right)| {
+            assert_eq!(interner.len(), different);
+            assert!(right, "a string has the symbol of its first arrival");
+        },
     )
 }
 
@@ -335,18 +375,7 @@ fn mixed(lab: &mut Lab, alphabet: Alphabet) {
 
 fn mixes<I: Interner + Default + 'static>(alphabet: Alphabet, count: usize) -> Routine {
     let once = alphabet.strings(count / 2);
-    let mut stream: Vec<String> = once.iter().chain(&once).cloned().collect();
-    shuffle(&mut stream, 1);
-    Routine::prepared(
-        I::default,
-        move |mut interner| {
-            let sum = stream
-                .iter()
-                .fold(0, |sum, string| fold(sum, interner.intern(string)));
-            (interner, sum)
-        },
-        move |(interner, _)| assert_eq!(interner.len(), count / 2),
-    )
+    fills::<I>([once.clone(), once].concat(), count / 2)
 }
 
 fn batch(lab: &mut Lab) {
@@ -403,7 +432,8 @@ fn resolve(lab: &mut Lab) {
     );
     group
         .work("An iteration resolves up to 10 000 symbols in random order and reads the length and the last byte of each string. `frozen` is the read-only copy made of an interner. Strings of 28 bytes.")
-        .quick_limit(1_000);
+        .quick_limit(1_000)
+        .batch(BATCH as u64);
     describe(group);
     for count in [1_000, 100_000, 1_000_000] {
         every_strategy!(group, count, resolves(count));
@@ -432,9 +462,8 @@ fn resolves<I: Interner + Default + 'static>(count: usize) -> Routine {
     resolved(known, move |symbol| fold_text(interner.resolve(symbol)))
 }
 
-fn resolved(mut known: Vec<Known>, text: impl Fn(Symbol) -> u64 + 'static) -> Routine {
-    shuffle(&mut known, 1);
-    let window = known.len().min(BATCH);
+fn resolved(known: Vec<Known>, text: impl Fn(Symbol) -> u64 + 'static) -> Routine {
+    let Windows { known, window, .. } = Windows::new(known);
     let symbols: Vec<Symbol> = known.iter().map(|&(_, symbol)| symbol).collect();
     let expected: Vec<u64> = known
         .chunks_exact(window)
@@ -450,18 +479,21 @@ fn resolved(mut known: Vec<Known>, text: impl Fn(Symbol) -> u64 + 'static) -> Ro
         },
         |right| assert!(right, "a symbol resolves to another string"),
     )
-    .elements(window as u64)
 }
 
 /// Strings that are known before a race between threads begins.
 const KNOWN: usize = 100_000;
 
 /// Strings that each thread interns in an iteration of a race.
-const RACE: usize = 1_000;
+const RACE: usize = 20_000;
 
 impl Shared for Mutex<Local> {
     fn intern(&self, string: &str) -> Symbol {
         self.lock().expect("no thread panics").intern(string)
+    }
+
+    fn len(&self) -> usize {
+        self.lock().expect("no thread panics").len()
     }
 }
 
@@ -470,14 +502,14 @@ fn threads(lab: &mut Lab, percent: u64) {
         &format!("intern-threads/{percent}"),
         &format!("How do threads that share an interner get on when {percent} % of the strings are known?"),
     );
-    group.work("Threads start together, on an interner of 100 000 known strings of 28 bytes; in an iteration each interns 1 000 strings, the new ones its own. Time is from the first start to the last end.");
+    group.work("Threads start together, on an interner of 100 000 known strings of 28 bytes; in an iteration each interns 20 000 strings, the new ones its own. Time is from the first start to the last end.");
     group
         .axis("threads")
         .unit("string")
         .per_element()
         .baseline("locked-local");
     for threads in [1, 2] {
-        let input = || Input::new(threads.to_string(), (threads * RACE) as u64);
+        let input = || Input::number(threads, (threads * RACE) as u64);
         group.case("locked-local", input(), move || {
             shared::<Mutex<Local>>(threads, percent)
         });
@@ -497,42 +529,56 @@ fn shared<I: Shared>(threads: usize, percent: u64) -> Routine {
     let strings = Alphabet::Dotted.strings(KNOWN);
     Routine::timed(
         move |iterations| {
-            let interner = I::default();
-            let symbols: Vec<Symbol> = strings
-                .iter()
-                .map(|string| interner.intern(string))
-                .collect();
-            // Made before the race: formatting a string costs more than interning it.
-            let streams: Vec<Vec<(String, Option<Symbol>)>> = (0..threads)
-                .map(|thread| {
-                    let mut random = Rand64::new(thread as u128);
-                    (0..iterations as usize * RACE)
-                        .map(|number| {
-                            if random.rand_range(0..100) < percent {
-                                let known = random.rand_range(0..KNOWN as u64) as usize;
-                                (strings[known].clone(), Some(symbols[known]))
-                            } else {
-                                (format!("new-{thread}-{number:022}"), None)
-                            }
-                        })
-                        .collect()
-                })
-                .collect();
-            let (elapsed, right) = race(threads, |thread| {
+            // A new interner each time: one that went on growing would be another case.
+            let (interner, streams, different) = Tally::pause(|| {
+                let interner = I::default();
+                let symbols: Vec<Symbol> = strings
+                    .iter()
+                    .map(|string| interner.intern(string))
+                    .collect();
+                let mut different = KNOWN;
+                let streams: Vec<Vec<(String, Option<Symbol>)>> = (0..threads)
+                    .map(|thread| {
+                        let mut random = Rand64::new(thread as u128);
+                        (0..iterations as usize * RACE)
+                            .map(|number| {
+                                if random.rand_range(0..100) < percent {
+                                    let known = random.rand_range(0..KNOWN as u64) as usize;
+                                    (strings[known].clone(), Some(symbols[known]))
+                                } else {
+                                    different += 1;
+                                    (format!("new-{thread}-{number:022}"), None)
+                                }
+                            })
+                            .collect()
+                    })
+                    .collect();
+                (interner, streams, different)
+            });
+            let (elapsed, mut right) = race(threads, |thread| {
                 streams[thread].iter().all(|(string, expected)| {
                     let symbol = interner.intern(string);
                     expected.is_none_or(|expected| expected == symbol)
                 })
             });
+            right.push(interner.len() == different);
+            Tally::pause(|| drop((interner, streams)));
             (elapsed, right)
         },
-        move |right| assert_eq!(*right, vec![true; threads], "a known string has its symbol"),
+        |right| {
+            assert!(
+                right.iter().all(|&right| right),
+                "known strings keep their symbols and every new one gets its own"
+            );
+        },
     )
-    .elements((threads * RACE) as u64)
 }
 
 fn memory(lab: &mut Lab) {
-    let group = lab.group("intern-memory", "How much memory does an interner hold?");
+    let group = lab.group(
+        "intern-memory",
+        "What does it cost to fill an interner, and how much memory does it hold then?",
+    );
     group
         .work("An iteration interns all strings of 28 bytes into a new interner and keeps it; held bytes include the strings.")
         .standard_limit(100_000)

@@ -43,6 +43,7 @@ fn ready_set(lab: &mut Lab, kind: &'static str) {
         .work("An iteration walks through a graph: take a ready node, complete it, until none is left; every edge is followed. Up to 16 graphs take turns. `by-id` keeps the numbers of open dependencies in a map by string id.")
         .axis("nodes")
         .unit("node")
+        .growth(true)
         .baseline("by-id");
     for nodes in [10, 100, 1_000] {
         let shape = move |seed| match kind {
@@ -188,17 +189,31 @@ fn node_data(lab: &mut Lab) {
                 let dag = dag(&shape);
                 let data = NodeData::new(nodes, metrics);
                 let mut orders = orders(nodes);
+                let mut accesses = 0;
                 Routine::new(
                     move || {
+                        accesses += nodes as u64;
                         let mut sum = 0;
                         for &node in orders.turn() {
                             let id = &shape.ids()[node];
                             data.set_named(&dag, id, node as u64);
                             sum += data.get_named(&dag, id).unwrap_or(u64::MAX / 2);
                         }
-                        sum
+                        (sum, data.sets(), accesses)
                     },
-                    right,
+                    move |&(sum, sets, accesses)| {
+                        right(&sum);
+                        match metrics {
+                            Metrics::Off => assert_eq!(sets, 0),
+                            Metrics::Full => assert_eq!(sets, accesses),
+                            Metrics::Sampled { shift } => {
+                                assert!(
+                                    sets.abs_diff(accesses) <= 1 << shift,
+                                    "{sets} of {accesses}"
+                                );
+                            }
+                        }
+                    },
                 )
             });
         }
@@ -316,7 +331,7 @@ fn contention(lab: &mut Lab) {
         .per_element()
         .baseline("locked-map");
     for threads in [1, 2, 4] {
-        let input = || Input::new(threads.to_string(), 1_000);
+        let input = || Input::number(threads, 1_000);
         group.case("locked-map", input(), move || {
             contended::<Mutex<HashMap<_, _>>>(threads)
         });
@@ -369,7 +384,6 @@ fn counting(workers: usize, capacity: usize, tasks: u64) -> Routine {
         },
         move |done| assert_eq!(*done, tasks, "every task runs once"),
     )
-    .elements(tasks)
 }
 
 fn submit(lab: &mut Lab) {
@@ -384,7 +398,7 @@ fn submit(lab: &mut Lab) {
         .per_element()
         .baseline("rayon");
     for workers in [10, 50, 100, 500, 1_000] {
-        let input = || Input::new(workers.to_string(), 1_000);
+        let input = || Input::number(workers, 1_000);
         group.case("bounded-pool", input(), move || {
             counting(workers, workers, 1_000)
         });
@@ -420,6 +434,7 @@ fn backpressure(lab: &mut Lab) {
     group
         .work("An iteration submits tasks that count themselves to 10 workers with a queue of 10, and waits once at the end; the submitter blocks when the queue is full.")
         .axis("tasks")
+        .growth(true)
         .unit("task");
     for tasks in [1_000, 5_000] {
         group.case("bounded-pool", tasks, move || {
@@ -437,8 +452,9 @@ fn blocking(lab: &mut Lab) {
         "What does a limit on the workers cost when the tasks only wait?",
     );
     group
-        .work("An iteration runs tasks that sleep for 1 ms, on a new thread each or on 4 workers. How long a sleep really takes stands under Environment.")
+        .work("An iteration runs tasks that sleep for 1 ms, on a new thread each or on 4 workers. How far a sleep overshoots stands under Environment, for one of 100 us.")
         .axis("tasks")
+        .growth(true)
         .unit("task")
         .per_element()
         .baseline("direct-threads")

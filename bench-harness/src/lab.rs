@@ -6,10 +6,10 @@
 use std::fmt;
 use std::hint::black_box;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Bencher, BenchmarkId, Criterion, Throughput};
 
@@ -41,20 +41,11 @@ impl Lab {
     ///
     /// Fails with a sentence when the file cannot be read or cargo fails.
     pub fn cargo_metadata(&self) -> Result<String, String> {
-        if let Some(path) = std::env::var_os(CARGO_METADATA) {
-            return std::fs::read_to_string(&path)
-                .map_err(|error| format!("cannot read {}: {error}", path.display()));
+        match std::env::var_os(CARGO_METADATA) {
+            Some(path) => std::fs::read_to_string(&path)
+                .map_err(|error| format!("cannot read {}: {error}", path.display())),
+            None => cargo_metadata(Path::new(".")),
         }
-        let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args(["metadata", "--format-version", "1"])
-            .output()
-            .map_err(|error| format!("cannot run cargo metadata: {error}"))?;
-        if !output.status.success() {
-            let stderr = String::from_utf8_lossy(&output.stderr);
-            return Err(format!("cargo metadata failed: {}", stderr.trim()));
-        }
-        String::from_utf8(output.stdout)
-            .map_err(|_| "cargo metadata did not print UTF-8".to_owned())
     }
 
     /// Ends the process because what the suite was given cannot be measured; `sentence` says why.
@@ -92,8 +83,10 @@ impl Lab {
                 axis: "input".to_owned(),
                 unit: "element".to_owned(),
                 per_element: false,
+                growth: false,
                 suite: String::new(),
             },
+            batch: u64::MAX,
             quick_limit: u64::MAX,
             standard_limit: u64::MAX,
             cases: Vec::new(),
@@ -116,9 +109,7 @@ impl Lab {
         for group in &mut self.groups {
             let mut driven = criterion.benchmark_group(group.info.group.as_str());
             for case in &mut group.cases {
-                if let Some(elements) = case.input.elements {
-                    driven.throughput(Throughput::Elements(elements));
-                }
+                driven.throughput(Throughput::Elements(case.input.elements));
                 let id = BenchmarkId::new(&case.series, &case.input.label);
                 driven.bench_function(id, |bencher| case.routine().measure.criterion(bencher));
                 // Only the counting pass needs it again.
@@ -139,15 +130,24 @@ impl Lab {
                     continue;
                 };
                 let allocations = routine.measure.count();
-                // The answer must still be right after it was timed and counted.
-                let threads = most_threads(|| routine.measure.once());
+                // The answer must still be right after it was timed and counted, for all inputs
+                // that take turns.
+                let threads = most_threads(|| {
+                    let start = Instant::now();
+                    for _ in 0..TURNS {
+                        routine.measure.once();
+                        if start.elapsed() > CHECKING_BUDGET {
+                            break;
+                        }
+                    }
+                });
                 all.push(Extras {
                     case: CaseId {
                         group: group.info.group.clone(),
                         series: case.series.clone(),
                         input: case.input.label.clone(),
                     },
-                    elements: routine.elements.or(case.input.elements).unwrap_or(1),
+                    elements: case.input.elements,
                     allocations,
                     threads,
                 });
@@ -186,6 +186,12 @@ fn most_threads(work: impl FnOnce()) -> Option<u64> {
     })
 }
 
+/// How many inputs take turns at most; see [`Rotation`](crate::Rotation).
+const TURNS: usize = 16;
+
+/// Where checking all turns takes longer than this, what was not reached is not checked again.
+const CHECKING_BUDGET: Duration = Duration::from_millis(20);
+
 /// Iterations that are counted together.
 const COUNTED_ITERATIONS: u64 = 8;
 
@@ -195,6 +201,7 @@ const LARGE_BYTES: u64 = 1 << 20;
 /// One question: the cases that answer it and what the report says about them.
 pub struct Group {
     info: GroupInfo,
+    batch: u64,
     quick_limit: u64,
     standard_limit: u64,
     cases: Vec<Case>,
@@ -232,17 +239,30 @@ impl Group {
         self
     }
 
-    /// Leaves cases of more than this many elements out of the `quick` profile.
-    ///
-    /// Holds for cases added afterwards as for those added before.
-    pub fn quick_limit(&mut self, elements: u64) -> &mut Self {
-        self.quick_limit = elements;
+    /// Says whether the inputs are sizes, so that the report fits how time grows with them.
+    pub fn growth(&mut self, sizes: bool) -> &mut Self {
+        self.info.growth = sizes;
         self
     }
 
-    /// Leaves cases of more than this many elements to the `full` profile.
-    pub fn standard_limit(&mut self, elements: u64) -> &mut Self {
-        self.standard_limit = elements;
+    /// An iteration handles at most `elements`, however large the input. Holds for cases added
+    /// afterwards.
+    pub fn batch(&mut self, elements: u64) -> &mut Self {
+        self.batch = elements;
+        self
+    }
+
+    /// Leaves inputs of more than this size out of the `quick` profile.
+    ///
+    /// Holds for cases added afterwards as for those added before.
+    pub fn quick_limit(&mut self, size: u64) -> &mut Self {
+        self.quick_limit = size;
+        self
+    }
+
+    /// Leaves inputs of more than this size to the `full` profile.
+    pub fn standard_limit(&mut self, size: u64) -> &mut Self {
+        self.standard_limit = size;
         self
     }
 
@@ -257,9 +277,11 @@ impl Group {
         input: impl Into<Input>,
         setup: impl FnOnce() -> Routine + 'static,
     ) -> &mut Self {
+        let mut input = input.into();
+        input.elements = input.elements.min(self.batch);
         let case = Case {
             series: series.to_string(),
-            input: input.into(),
+            input,
             state: State::Defined(Box::new(setup)),
         };
         let id = self.id(&case);
@@ -280,10 +302,10 @@ impl Group {
     }
 
     fn profile(&self, case: &Case) -> Profile {
-        let elements = case.input.elements.unwrap_or(0);
-        if elements <= self.quick_limit.min(self.standard_limit) {
+        let size = case.input.size;
+        if size <= self.quick_limit.min(self.standard_limit) {
             Profile::Quick
-        } else if elements <= self.standard_limit {
+        } else if size <= self.standard_limit {
             Profile::Standard
         } else {
             Profile::Full
@@ -291,43 +313,38 @@ impl Group {
     }
 }
 
-/// The x position of a case: its label and, where it is known before the setup, how many elements
-/// one iteration handles.
+/// The x position of a case: its label, its size, and how many elements one iteration handles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
     label: String,
-    elements: Option<u64>,
+    size: u64,
+    elements: u64,
 }
 
 impl Input {
-    /// An input called `label` of which one iteration handles `elements`.
-    pub fn new(label: impl Into<String>, elements: u64) -> Self {
+    /// An input called `label` of which one iteration handles `elements`; its size is that number.
+    pub fn new(label: impl fmt::Display, elements: u64) -> Self {
         Self {
-            label: label.into(),
-            elements: Some(elements),
+            label: label.to_string(),
+            size: elements,
+            elements,
+        }
+    }
+
+    /// An input that is a number, of which one iteration handles `elements`, another number.
+    pub fn number(size: usize, elements: u64) -> Self {
+        Self {
+            label: size.to_string(),
+            size: size as u64,
+            elements,
         }
     }
 }
 
 impl From<usize> for Input {
     /// The input `1000` has 1000 elements.
-    fn from(elements: usize) -> Self {
-        Self::new(elements.to_string(), elements as u64)
-    }
-}
-
-impl From<&str> for Input {
-    fn from(label: &str) -> Self {
-        Self {
-            label: label.to_owned(),
-            elements: None,
-        }
-    }
-}
-
-impl From<String> for Input {
-    fn from(label: String) -> Self {
-        Self::from(label.as_str())
+    fn from(size: usize) -> Self {
+        Self::number(size, size as u64)
     }
 }
 
@@ -368,7 +385,6 @@ impl Case {
 /// the case a failed row of the report.
 pub struct Routine {
     measure: Box<dyn Measure>,
-    elements: Option<u64>,
 }
 
 impl Routine {
@@ -390,6 +406,8 @@ impl Routine {
     }
 
     /// Times `run` on what `prepare` makes; neither `prepare` nor dropping the output is timed.
+    ///
+    /// Reading the clock is part of every iteration, so `run` should take a microsecond or more.
     pub fn prepared<I: 'static, T: 'static>(
         prepare: impl FnMut() -> I + 'static,
         run: impl FnMut(I) -> T + 'static,
@@ -404,6 +422,8 @@ impl Routine {
 
     /// `run` repeats the work as often as it is told and takes the time itself, for work on
     /// several threads that have to start together.
+    ///
+    /// Its setup belongs into [`Tally::pause`]. Every output is checked.
     pub fn timed<T: 'static>(
         run: impl FnMut(u64) -> (Duration, T) + 'static,
         check: impl FnMut(&T) + 'static,
@@ -411,16 +431,9 @@ impl Routine {
         Self::from_measure(Timed { run, check })
     }
 
-    /// How many elements one iteration handles, where the input does not say it.
-    pub fn elements(mut self, elements: u64) -> Self {
-        self.elements = Some(elements);
-        self
-    }
-
     fn from_measure(measure: impl Measure + 'static) -> Self {
         Self {
             measure: Box::new(measure),
-            elements: None,
         }
     }
 }
@@ -435,6 +448,11 @@ trait Measure {
 
     /// Runs it `iterations` times.
     fn repeat(&mut self, iterations: u64);
+
+    /// Whether its result outlives the iteration, so that what it holds can be counted.
+    fn keeps_result(&self) -> bool {
+        false
+    }
 
     /// Counts what it allocates.
     ///
@@ -454,7 +472,10 @@ trait Measure {
             reallocations: all.reallocations,
             bytes: all.bytes,
             peak_bytes: single.peak_bytes,
-            held_bytes: single.live_bytes,
+            held_bytes: match self.keeps_result() {
+                true => single.live_bytes,
+                false => 0,
+            },
         }
     }
 }
@@ -488,7 +509,13 @@ struct Prepared<P, R, C> {
 
 impl<I, T, P: FnMut() -> I, R: FnMut(I) -> T, C: FnMut(&T)> Measure for Prepared<P, R, C> {
     fn criterion(&mut self, bencher: &mut Bencher<'_>) {
-        bencher.iter_batched(&mut self.prepare, &mut self.run, BatchSize::SmallInput);
+        // One by one: a batch would keep as many results alive as it is long, and what they do to
+        // the caches and the heap would be part of the time.
+        bencher.iter_batched(&mut self.prepare, &mut self.run, BatchSize::PerIteration);
+    }
+
+    fn keeps_result(&self) -> bool {
+        true
     }
 
     fn once(&mut self) {
@@ -511,7 +538,11 @@ struct Timed<R, C> {
 
 impl<T, R: FnMut(u64) -> (Duration, T), C: FnMut(&T)> Measure for Timed<R, C> {
     fn criterion(&mut self, bencher: &mut Bencher<'_>) {
-        bencher.iter_custom(|iterations| black_box((self.run)(iterations)).0);
+        bencher.iter_custom(|iterations| {
+            let (elapsed, output) = (self.run)(iterations);
+            (self.check)(&output);
+            elapsed
+        });
     }
 
     fn once(&mut self) {
@@ -539,18 +570,58 @@ pub const LIST_CASES: &str = "--list-cases";
 /// of `sysexits.h`).
 pub const REFUSED: i32 = 65;
 
+/// The output of `cargo metadata` for the workspace around `folder` on this platform.
+///
+/// # Errors
+///
+/// Fails with a sentence when cargo cannot be run or fails, as outside a workspace.
+pub fn cargo_metadata(folder: &Path) -> Result<String, String> {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command
+        .args(["metadata", "--format-version", "1"])
+        .current_dir(folder);
+    if let Some(host) = host() {
+        // Without it cargo wants the sources of every platform's dependencies.
+        command.args(["--filter-platform", &host]);
+    }
+    let output = command.output().map_err(|error| {
+        format!("cargo metadata cannot be run: {error}; install Rust and put cargo on the PATH")
+    })?;
+    if !output.status.success() {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        return Err(format!(
+            "cargo metadata failed; run inside a Cargo workspace: {}",
+            stderr.trim()
+        ));
+    }
+    String::from_utf8(output.stdout).map_err(|_| "cargo metadata did not print UTF-8".to_owned())
+}
+
+/// The platform that this machine builds for.
+fn host() -> Option<String> {
+    let output = Command::new("rustc").arg("-vV").output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    text.lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .map(str::to_owned)
+}
+
 /// Runs a suite: the body of the `main` that [`main!`](crate::main) writes.
 ///
 /// With criterion's usual command line it is a criterion benchmark. [`LIST_CASES`] prints the
 /// cases; with [`EXTRAS_FILE`] set, what criterion has run is counted afterwards.
 #[doc(hidden)]
 pub fn run(suite: fn(&mut Lab), file: &str) {
+    let list = std::env::args().any(|argument| argument == LIST_CASES);
     let mut lab = Lab::default();
-    suite(&mut lab);
+    if panic::catch_unwind(AssertUnwindSafe(|| suite(&mut lab))).is_err() {
+        // The panic has said why.
+        std::process::exit(REFUSED);
+    }
     for group in &mut lab.groups {
         group.info.suite = file.to_owned();
     }
-    if std::env::args().any(|argument| argument == LIST_CASES) {
+    if list {
         for group in &lab.groups {
             println!("{}", json(&Listed::Group(group.info.clone())));
         }
@@ -574,4 +645,109 @@ pub fn run(suite: fn(&mut Lab), file: &str) {
 
 fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).expect("strings and numbers serialise")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    /// What a routine was asked to do, in order.
+    type Calls = Rc<RefCell<Vec<&'static str>>>;
+
+    fn note(calls: &Calls, call: &'static str) {
+        calls.borrow_mut().push(call);
+    }
+
+    /// A routine that notes its calls and answers 1.
+    fn noting(calls: &Calls) -> Routine {
+        let (run, check) = (Rc::clone(calls), Rc::clone(calls));
+        Routine::new(
+            move || {
+                note(&run, "run");
+                1
+            },
+            move |answer| {
+                note(&check, "check");
+                assert_eq!(*answer, 1);
+            },
+        )
+    }
+
+    fn case(setup: impl FnOnce() -> Routine + 'static) -> Case {
+        Case {
+            series: String::new(),
+            input: Input::new("", 1),
+            state: State::Defined(Box::new(setup)),
+        }
+    }
+
+    #[test]
+    fn case_is_set_up_when_first_needed_and_checked_before_anything_else() {
+        let calls = Calls::default();
+        let noted = Rc::clone(&calls);
+        let mut case = case(move || {
+            note(&noted, "setup");
+            noting(&noted)
+        });
+        assert!(calls.borrow().is_empty());
+        case.routine().measure.repeat(2);
+        case.routine().measure.repeat(1);
+        assert_eq!(
+            *calls.borrow(),
+            ["setup", "run", "check", "run", "run", "run"]
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "one is not two")]
+    fn wrong_answer_is_found_before_it_is_timed() {
+        let mut case =
+            case(|| Routine::new(|| 1, |answer| assert_eq!(*answer, 2, "one is not two")));
+        case.routine();
+    }
+
+    #[test]
+    fn threads_are_seen_and_a_failing_check_ends_the_watch() {
+        let alone = most_threads(|| ());
+        let most = most_threads(|| {
+            crate::race(3, |_| ());
+        });
+        assert!(most >= alone);
+        let failed = panic::catch_unwind(|| most_threads(|| panic!("wrong")));
+        assert!(failed.is_err());
+    }
+
+    #[test]
+    fn profiles_go_by_size_and_elements_by_batch() {
+        let mut lab = Lab::default();
+        let group = lab.group("g", "?");
+        group.batch(100).quick_limit(10).standard_limit(1_000);
+        for size in [10, 11, 1_000, 1_001] {
+            group.case("s", size, || noting(&Calls::default()));
+        }
+        let elements: Vec<u64> = group.cases.iter().map(|case| case.input.elements).collect();
+        assert_eq!(elements, [10, 11, 100, 100]);
+        let profiles: Vec<Profile> = lab.infos().map(|info| info.profile).collect();
+        use Profile::{Full, Quick, Standard};
+        assert_eq!(profiles, [Quick, Standard, Standard, Full]);
+    }
+
+    #[test]
+    #[should_panic(expected = "case `g/s/10` is defined twice")]
+    fn case_defined_twice_is_refused() {
+        let mut lab = Lab::default();
+        let group = lab.group("g", "?");
+        group.case("s", 10, || noting(&Calls::default()));
+        group.case("s", 10, || noting(&Calls::default()));
+    }
+
+    #[test]
+    #[should_panic(expected = "group `g` is defined twice")]
+    fn group_defined_twice_is_refused() {
+        let mut lab = Lab::default();
+        lab.group("g", "?");
+        lab.group("g", "?");
+    }
 }

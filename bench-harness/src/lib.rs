@@ -37,6 +37,7 @@ mod work;
 pub use environment::Environment;
 pub use lab::{
     CARGO_METADATA, EXTRAS_FILE, Group, INPUT_FILES, Input, LIST_CASES, Lab, REFUSED, Routine,
+    cargo_metadata,
 };
 pub use tally::{Counts, Tally};
 pub use threads::race;

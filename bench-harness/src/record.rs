@@ -1,5 +1,4 @@
-//! What is stored about a run: JSON lines that a person can read, git can compare and anyone can
-//! concatenate.
+//! What is stored about a run: JSON lines that a person can read and git can compare.
 //!
 //! The first line of a file describes the run, then come the groups, then one line for every case
 //! and process. Everything the report says is computed from these lines.
@@ -144,6 +143,8 @@ pub struct GroupInfo {
     pub unit: String,
     /// Whether time and allocations are told of an element rather than of an iteration.
     pub per_element: bool,
+    /// Whether the inputs are sizes, with which time grows.
+    pub growth: bool,
     /// The source file that defines the group, relative to its workspace.
     pub suite: String,
 }

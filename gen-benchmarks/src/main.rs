@@ -11,6 +11,7 @@ mod runner;
 mod takeaway;
 mod workspace;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -21,12 +22,9 @@ use bench_harness::record::{self, Profile};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use format::Unit;
-use report::{ASSETS, Report};
+use report::{ASSETS, RECORD, Report};
 use runner::{Interrupted, Plan, Summary};
 use workspace::Workspace;
-
-/// The record that a report was rendered from, in [`ASSETS`].
-const RECORD: &str = "benchmarks.jsonl";
 
 /// Runs the benchmark suites and writes BENCHMARKS.md with charts.
 ///
@@ -58,7 +56,7 @@ enum Command {
     /// Write the report of a record.
     #[command(after_help = "Example: gen-benchmarks report --records nightly.jsonl --out site")]
     Report {
-        /// The record to render [default: the one that `run` wrote].
+        /// The record to render [default: the last unfiltered one of the standard profile].
         #[arg(long, value_name = "FILE")]
         records: Option<PathBuf>,
         #[command(flatten)]
@@ -140,8 +138,8 @@ impl From<ProfileArg> for Profile {
 fn seconds(text: &str) -> Result<Duration, String> {
     text.parse()
         .ok()
-        .filter(|seconds| *seconds > 0.0)
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|seconds| *seconds > 0.0 && *seconds < 1e9)
+        .map(Duration::from_secs_f64)
         .ok_or_else(|| "give a positive number of seconds, as in 2.5".to_owned())
 }
 
@@ -177,7 +175,8 @@ fn execute(cli: Cli) -> Result<ExitCode> {
             Ok(conclude(&summary, &plan, None))
         }
         Some(Command::Report { records, output }) => {
-            let records = records.unwrap_or_else(|| default_records(&workspace));
+            let records =
+                records.unwrap_or_else(|| default_records(&workspace, Profile::Standard, false));
             let folder = output.out.unwrap_or(workspace.root);
             render(&records, &folder)?;
             eprintln!("{}", folder.join("BENCHMARKS.md").display());
@@ -207,13 +206,19 @@ fn execute(cli: Cli) -> Result<ExitCode> {
                 filter: select.filter,
                 processes: 1,
                 timeout: Duration::MAX,
-                records: default_records(&workspace),
+                records: PathBuf::new(),
                 resumed: None,
             };
-            for defined in plan.select(&suite)? {
-                println!("{}", defined.info.case);
+            let cases = plan.select(&suite)?;
+            let list: String = cases
+                .iter()
+                .map(|defined| format!("{}\n", defined.info.case))
+                .collect();
+            match std::io::stdout().write_all(list.as_bytes()) {
+                // Whoever read has seen enough.
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+                _ => Ok(ExitCode::SUCCESS),
             }
-            Ok(ExitCode::SUCCESS)
         }
     }
 }
@@ -226,7 +231,7 @@ fn measure(workspace: &Workspace, arguments: &Measure) -> Result<(Plan, Summary)
             runner::replaceable(named)?;
             named.clone()
         }
-        None => default_records(workspace),
+        None => default_records(workspace, profile, arguments.select.filter.is_some()),
     };
     let plan = Plan {
         profile,
@@ -262,8 +267,10 @@ fn measure(workspace: &Workspace, arguments: &Measure) -> Result<(Plan, Summary)
     Ok((plan, summary))
 }
 
-fn default_records(workspace: &Workspace) -> PathBuf {
-    workspace.scratch.join("records.jsonl")
+/// A file for each profile, and others for filtered runs: a look does not replace a long run.
+fn default_records(workspace: &Workspace, profile: Profile, filtered: bool) -> PathBuf {
+    let filtered = if filtered { "-filtered" } else { "" };
+    workspace.scratch.join(format!("{profile}{filtered}.jsonl"))
 }
 
 /// Where the report of a run goes, and whether because cases failed.
@@ -299,7 +306,7 @@ fn conclude(summary: &Summary, plan: &Plan, folder: Option<&PathBuf>) -> ExitCod
         )
     });
     eprintln!(
-        "error: {} of {} cases failed{kept}; mend them and measure them again with --resume, or publish the rest with `gen-benchmarks report --records {}`",
+        "error: {} of {} cases failed{kept}; mend them and measure them again with --resume, or publish the report as it is with `gen-benchmarks report --records {}`",
         summary.failed.len(),
         summary.cases,
         plan.records.display()

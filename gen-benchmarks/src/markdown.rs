@@ -15,13 +15,16 @@ use crate::publish::Files;
 use crate::report::{ASSETS, CHART_PREFIX, Counted, Outcome, Report, Row, Table};
 use crate::takeaway::{doubts, takeaway};
 
+/// What tells the name of a dark chart from that of the light one; no group's name has a dot.
+const DARK: &str = ".dark";
+
 /// The files of a report, but for its record.
 pub(crate) fn files(report: &Report) -> Files {
     let names = chart_names(report);
     let mut files = Files::new();
     files.insert("BENCHMARKS.md".into(), page(report, &names).into_bytes());
     for (table, name) in report.groups.iter().zip(&names) {
-        for (theme, suffix) in [(Theme::Light, ""), (Theme::Dark, "-dark")] {
+        for (theme, suffix) in [(Theme::Light, ""), (Theme::Dark, DARK)] {
             if let Some(svg) = draw(report, table, theme) {
                 let path = Path::new(ASSETS).join(format!("{name}{suffix}.svg"));
                 files.insert(path, svg.into_bytes());
@@ -118,7 +121,7 @@ fn environment(page: &mut String, report: &Report) {
     }
     page.push('\n');
     for warning in report.run.environment.warnings() {
-        write_line(page, &format!("- {}", text(&warning)));
+        write_line(page, &format!("- {}", prose(&warning)));
     }
     page.push('\n');
 }
@@ -138,7 +141,7 @@ fn units(page: &mut String, report: &Report) {
 | peak ↓ | peak bytes | most bytes live at once during an iteration, above the level before it |
 | threads | threads | the most that a process of the case was seen to have at once, its main thread included |
 | held ↓ | held bytes | what the result of an iteration holds; shown where a result holds anything |
-| …/s ↑ | throughput | elements a second |
+| …/s ↑ | throughput | elements a second; k, M, G: 1 000, 1 000 000, 1 000 000 000 |
 | × | ratio | time over the time of the group's baseline at the same input, process by process |
 ",
     );
@@ -192,14 +195,14 @@ fn group(page: &mut String, report: &Report, table: &Table, name: &str) {
     write_line(page, &format!("### {}\n", code(&info.group)));
     write_line(
         page,
-        &format!("**{}** {}\n", text(&info.question), text(&info.work)),
+        &format!("**{}** {}\n", text(&info.question), prose(&info.work)),
     );
     if draw(report, table, Theme::Light).is_some() {
         write_line(
             page,
             &format!(
-                "<picture><source media=\"(prefers-color-scheme: dark)\" srcset=\"{ASSETS}/{name}-dark.svg\"><img alt=\"{}; the table below holds the same data\" src=\"{ASSETS}/{name}.svg\"></picture>\n",
-                text(&info.question)
+                "<picture><source media=\"(prefers-color-scheme: dark)\" srcset=\"{ASSETS}/{name}{DARK}.svg\"><img alt=\"{} The table below holds the same data.\" src=\"{ASSETS}/{name}.svg\"></picture>\n",
+                attribute(&info.question)
             ),
         );
     }
@@ -227,9 +230,41 @@ fn group(page: &mut String, report: &Report, table: &Table, name: &str) {
         write_line(page, &format!("> **Takeaway:** {takeaway}\n"));
     }
     let cores = report.run.environment.cores_available.unwrap_or(u64::MAX);
+    if table.holds_memory() {
+        held(page, table);
+    }
     for doubt in doubts(table, cores) {
         write_line(page, &format!("> **Doubtful:** {doubt}\n"));
     }
+}
+
+/// What each series holds for an element at the last input, least first.
+fn held(page: &mut String, table: &Table) {
+    let Some(input) = table.inputs.last() else {
+        return;
+    };
+    let mut held: Vec<(f64, &str)> = table
+        .ranking(input)
+        .into_iter()
+        .filter_map(|(series, measured)| {
+            let held = measured.allocations?.held_bytes / measured.held_elements as f64;
+            Some((held, series))
+        })
+        .collect();
+    held.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    let list: Vec<String> = held
+        .iter()
+        .map(|(held, series)| format!("{} {}", code(series), Unit::Bytes.format(*held, 0.0)))
+        .collect();
+    write_line(
+        page,
+        &format!(
+            "> **Held** at {} for {}: {}.\n",
+            code(input),
+            table.element(),
+            list.join(", ")
+        ),
+    );
 }
 
 fn table_row(page: &mut String, table: &Table, row: &Row, columns: usize) {
@@ -385,6 +420,7 @@ fn rate(per_second: f64) -> String {
 /// A name as a code span.
 pub(crate) fn code(name: &str) -> String {
     let clean = one_line(name);
+    let clean = clean.trim();
     if clean.is_empty() {
         return "(empty)".to_owned();
     }
@@ -402,8 +438,35 @@ fn cell(name: &str) -> String {
     code(name).replace('|', "\\|")
 }
 
-/// Prose with everything escaped that Markdown would take for markup.
+/// Prose with code spans between backticks, and everything else escaped.
+fn prose(prose: &str) -> String {
+    let parts: Vec<&str> = prose.split('`').collect();
+    // An even number of parts means a backtick without its twin.
+    if parts.len().is_multiple_of(2) {
+        return text(prose);
+    }
+    let part = |(place, part): (usize, &&str)| match place % 2 {
+        0 => escape(part),
+        _ => code(part),
+    };
+    parts.iter().enumerate().map(part).collect()
+}
+
+/// The value of an HTML attribute.
+fn attribute(value: &str) -> String {
+    one_line(value)
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+/// A text with everything escaped that Markdown would take for markup.
 fn text(prose: &str) -> String {
+    escape(one_line(prose).trim())
+}
+
+fn escape(prose: &str) -> String {
     let mut escaped = String::with_capacity(prose.len());
     for c in one_line(prose).chars() {
         match c {
@@ -424,9 +487,7 @@ fn text(prose: &str) -> String {
 fn one_line(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
-        .collect::<String>()
-        .trim()
-        .to_owned()
+        .collect()
 }
 
 /// The anchor that a code-hosting page gives a heading.
@@ -519,7 +580,21 @@ mod tests {
             assert!(!text.contains("<script>"), "{text}");
         }
         let page = String::from_utf8(files[Path::new("BENCHMARKS.md")].clone()).unwrap();
-        assert!(!page.contains("[x](javascript"), "{page}");
+        // Inside a tag, Markdown is not looked for.
+        let prose = page.lines().filter(|line| !line.starts_with("<picture>"));
+        assert!(prose.clone().count() > 10);
+        for line in prose {
+            assert!(!line.contains("[x](javascript"), "{line}");
+        }
+    }
+
+    #[test]
+    fn prose_keeps_code_spans_and_nothing_else() {
+        assert_eq!(
+            prose("As `a_b`, with *all* <b>"),
+            "As `a_b`, with \\*all\\* &lt;b&gt;"
+        );
+        assert_eq!(prose("a ` alone"), "a \\` alone");
     }
 
     #[test]

@@ -11,22 +11,35 @@ pub(crate) type Files = BTreeMap<PathBuf, Vec<u8>>;
 
 /// Replaces the file at `path`.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let failed = || {
-        format!(
-            "cannot write {}; name a folder you can write to with --out",
-            path.display()
-        )
-    };
-    std::fs::create_dir_all(folder).with_context(failed)?;
-    let beside = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
-    std::fs::write(beside.path(), bytes).with_context(failed)?;
-    share(beside.path());
-    beside.persist(path).with_context(failed)?;
-    Ok(())
+    Beside::new(path, bytes)?.put()
+}
+
+/// A file that is complete and waits beside the place where it belongs.
+struct Beside {
+    file: tempfile::NamedTempFile,
+    path: PathBuf,
+}
+
+impl Beside {
+    fn new(path: &Path, bytes: &[u8]) -> Result<Self> {
+        let failed = || format!("cannot write {}", path.display());
+        let folder = match path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        std::fs::create_dir_all(folder).with_context(failed)?;
+        let file = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
+        std::fs::write(file.path(), bytes).with_context(failed)?;
+        share(file.path());
+        let path = path.to_owned();
+        Ok(Self { file, path })
+    }
+
+    fn put(self) -> Result<()> {
+        let failed = format!("cannot write {}", self.path.display());
+        self.file.persist(self.path).context(failed)?;
+        Ok(())
+    }
 }
 
 /// Temporary files are private; a report is read by everybody.
@@ -49,15 +62,24 @@ pub(crate) fn probe(folder: &Path) -> Result<()> {
             folder.display()
         )
     };
-    std::fs::create_dir_all(folder).with_context(failed)?;
-    tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
+    for folder in [folder, &folder.join(crate::report::ASSETS)] {
+        std::fs::create_dir_all(folder).with_context(failed)?;
+        tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
+    }
     Ok(())
 }
 
 /// Writes all of `files` below `folder` and removes charts that the report no longer has.
+///
+/// Nothing is replaced before everything is written, so a full disk leaves the report as it was.
 pub(crate) fn publish(folder: &Path, files: &Files) -> Result<()> {
-    for (path, bytes) in files {
-        write(&folder.join(path), bytes)?;
+    let beside = files
+        .iter()
+        .map(|(path, bytes)| Beside::new(&folder.join(path), bytes))
+        .collect::<Result<Vec<_>>>()?;
+    // The page comes first by name and last here: until it is there, the old one still stands.
+    for file in beside.into_iter().rev() {
+        file.put()?;
     }
     for stale in strays(folder, files)? {
         std::fs::remove_file(folder.join(&stale))
@@ -70,12 +92,8 @@ pub(crate) fn publish(folder: &Path, files: &Files) -> Result<()> {
 pub(crate) fn check(folder: &Path, files: &Files) -> Result<()> {
     for (path, expected) in files {
         let path = folder.join(path);
-        let found = std::fs::read(&path).with_context(|| {
-            format!(
-                "{} is missing; write it with `gen-benchmarks report`",
-                path.display()
-            )
-        })?;
+        let found = std::fs::read(&path)
+            .with_context(|| format!("{} is missing; {}", path.display(), mend(folder)))?;
         if &found != expected {
             let at = found
                 .iter()
@@ -84,18 +102,32 @@ pub(crate) fn check(folder: &Path, files: &Files) -> Result<()> {
                 .count();
             let line = found[..at].iter().filter(|&&byte| byte == b'\n').count() + 1;
             bail!(
-                "{}:{line}: differs from what the record says; nobody edits it by hand, write it with `gen-benchmarks report`",
-                path.display()
+                "{}:{line}: differs from what the record says; {}",
+                path.display(),
+                mend(folder)
             );
         }
     }
     if let Some(stray) = strays(folder, files)?.first() {
         bail!(
-            "{} is not part of the report; remove it, or write the report with `gen-benchmarks report`",
-            folder.join(stray).display()
+            "{} is not part of the report; {}",
+            folder.join(stray).display(),
+            mend(folder)
         );
     }
     Ok(())
+}
+
+/// The command that makes a report say again what its record says.
+fn mend(folder: &Path) -> String {
+    format!(
+        "write the report again with `gen-benchmarks report --records {} --out {}`",
+        folder
+            .join(crate::report::ASSETS)
+            .join(crate::report::RECORD)
+            .display(),
+        folder.display()
+    )
 }
 
 /// Charts below `folder` that look like ours and are not in `files`.

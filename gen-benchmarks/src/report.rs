@@ -11,6 +11,9 @@ use bench_harness::stats::{self, Estimate};
 /// Folder of charts and record, below the folder of the report.
 pub(crate) const ASSETS: &str = "assets";
 
+/// The record that the report was rendered from, in [`ASSETS`].
+pub(crate) const RECORD: &str = "benchmarks.jsonl";
+
 /// What the names of our charts begin with.
 pub(crate) const CHART_PREFIX: &str = "bench-";
 
@@ -273,9 +276,9 @@ impl Table {
 
     /// The exponent b of time = a * input^b for a series, with its interval over the processes.
     ///
-    /// `None` where the inputs are no numbers or fewer than three were measured.
+    /// `None` where the inputs are no sizes or fewer than three were measured.
     pub(crate) fn growth(&self, series: &str) -> Option<Estimate> {
-        if !self.numeric() {
+        if !(self.info.growth && self.numeric()) {
             return None;
         }
         let measured: Vec<(f64, &Measured)> = self
@@ -436,6 +439,7 @@ pub(crate) mod tests {
                 axis: "nodes".to_owned(),
                 unit: "node".to_owned(),
                 per_element: false,
+                growth: true,
                 suite: "benches/walk.rs".to_owned(),
             },
             cases: cases

@@ -73,7 +73,7 @@ impl Plan {
             .collect();
         if selected.is_empty() {
             bail!(
-                "no case of the {} profile matches `{}`; `gen-benchmarks list` prints them all",
+                "no case of the {} profile matches `{}`; `gen-benchmarks list --profile full` prints all cases",
                 self.profile,
                 self.filter.as_deref().unwrap_or_default()
             );
@@ -199,6 +199,7 @@ fn open(
             entries.extend(kept.into_iter().map(Entry::Case));
         }
         None if path.exists() => {
+            // One generation is kept.
             let previous = path.with_extension("previous.jsonl");
             std::fs::rename(path, &previous)
                 .with_context(|| format!("cannot rename {}", path.display()))?;
@@ -264,7 +265,9 @@ fn resumable(existing: &Entries, now: &RunInfo) -> Result<(Entry, Vec<Record>)> 
         bail!("the record does not begin with a run; start without --resume");
     };
     if before.build != now.build {
-        bail!("the bench binaries have changed since the record was begun; start without --resume");
+        bail!(
+            "the bench binaries or the workflow files have changed since the record was begun; start without --resume"
+        );
     }
     if let Err(difference) = before.environment.same_machine(&now.environment) {
         bail!("{difference}; start without --resume");
@@ -359,9 +362,8 @@ impl Launcher<'_> {
         let seconds = |milliseconds: u64| (milliseconds as f64 / 1_000.0).to_string();
         self.launches += 1;
         let launch = self.launches;
-        let mut child = self
-            .suite
-            .command(defined.binary)?
+        let mut command = self.suite.command(defined.binary)?;
+        command
             .env("CRITERION_HOME", home)
             .env(EXTRAS_FILE, extras)
             .args(["--bench", "--noplot", "--nresamples", "1000", "--exact"])
@@ -370,7 +372,12 @@ impl Launcher<'_> {
             .args(["--sample-size", &self.info.samples.to_string()])
             .args(["--", &defined.info.case.to_string()])
             .stdout(Stdio::null())
-            .stderr(Stdio::piped())
+            .stderr(Stdio::piped());
+        // An interrupt from the terminal is ours to handle; otherwise it would look as if the case
+        // had crashed.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut child = command
             .spawn()
             .with_context(|| format!("cannot start the bench binary of `{}`", defined.info.case))?;
         let mut output = child.stderr.take().expect("stderr is piped");

@@ -130,16 +130,6 @@ fn price(table: &Table, winner: &str, input: &str, measured: &Measured) -> Strin
             ),
         };
     }
-    if let Some(held) = measured.allocations.map(|counted| counted.held_bytes)
-        && held > 0.0
-    {
-        let each = held / measured.held_elements as f64;
-        sentence += &format!(
-            "; it holds {} {}",
-            Unit::Bytes.format(each, 0.0),
-            table.element()
-        );
-    }
     let compared = match table.info.baseline.as_deref() {
         Some(baseline) if baseline != winner => {
             table.measured(baseline, input).map(|m| (baseline, m))

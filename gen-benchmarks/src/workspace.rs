@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, anyhow, bail};
 use bench_harness::record::{CaseInfo, GroupInfo, Listed};
 use bench_harness::{CARGO_METADATA, INPUT_FILES, LIST_CASES, REFUSED};
-use cargo_metadata::{Message, Metadata, MetadataCommand};
+use cargo_metadata::{Message, MetadataCommand};
 
 /// A workspace, as cargo describes it.
 pub(crate) struct Workspace {
@@ -28,7 +28,7 @@ pub(crate) struct Suite {
     pub(crate) binaries: Vec<Binary>,
     pub(crate) groups: Vec<GroupInfo>,
     pub(crate) cases: Vec<Defined>,
-    /// Changes when a bench binary does.
+    /// Changes when a bench binary, a workflow file or the crate graph does.
     pub(crate) build: String,
     files: Vec<PathBuf>,
     metadata: PathBuf,
@@ -71,7 +71,8 @@ impl Workspace {
             files,
             metadata,
         };
-        suite.build = hash(&suite.binaries)?;
+        let binaries = suite.binaries.iter().map(|binary| &binary.path);
+        suite.build = hash(binaries.chain([&suite.metadata]).chain(&suite.files))?;
         for index in 0..suite.binaries.len() {
             suite.list(index)?;
         }
@@ -83,17 +84,9 @@ impl Workspace {
 
     /// Keeps what cargo says of the workspace for suites that measure its crate graph.
     fn store_metadata(&self) -> Result<PathBuf> {
-        let mut command = MetadataCommand::new();
-        if let Some(host) = host() {
-            // Without it cargo wants the sources of every platform's dependencies.
-            command.other_options(["--filter-platform".to_owned(), host]);
-        }
-        let metadata: Metadata = command.exec().map_err(explain)?;
-        std::fs::create_dir_all(&self.scratch)
-            .with_context(|| format!("cannot create {}", self.scratch.display()))?;
+        let metadata = bench_harness::cargo_metadata(&self.root).map_err(|error| anyhow!(error))?;
         let path = self.scratch.join("cargo-metadata.json");
-        std::fs::write(&path, serde_json::to_string(&metadata)?)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        crate::publish::write(&path, metadata.as_bytes())?;
         Ok(path)
     }
 
@@ -200,19 +193,10 @@ fn explain(error: cargo_metadata::Error) -> anyhow::Error {
     }
 }
 
-/// The platform that this machine builds for.
-fn host() -> Option<String> {
-    let output = Command::new("rustc").arg("-vV").output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    text.lines()
-        .find_map(|line| line.strip_prefix("host: "))
-        .map(str::to_owned)
-}
-
-/// A fingerprint of the binaries, to notice that records come from other code.
-fn hash(binaries: &[Binary]) -> Result<String> {
+/// A fingerprint of the binaries and what they read, to notice that records come from others.
+fn hash<'p>(files: impl Iterator<Item = &'p PathBuf>) -> Result<String> {
     let mut hasher = DefaultHasher::new();
-    for Binary { path, .. } in binaries {
+    for path in files {
         hasher.write(&read(path)?);
     }
     Ok(format!("{:016x}", hasher.finish()))

@@ -331,7 +331,7 @@ fn bad_arguments_are_named_with_what_to_do() {
     // Git sees no repository.
     let output = lab
         .command(&["run"])
-        .env("GIT_DIR", lab.folder.path())
+        .env("GIT_CEILING_DIRECTORIES", workspace().parent().unwrap())
         .output()
         .unwrap();
     ended(&output, 2, &["has no commit", "--allow-unknown-commit"]);
