@@ -191,7 +191,7 @@ fn runs(strategy: Strategy, workers: usize, graphs: Vec<Counted>) -> Routine {
 /// Graphs that do nothing but count: 16 where they are small enough for a branch predictor to
 /// learn one by heart.
 fn no_op(nodes: usize, shape: impl Fn(u64) -> Shape) -> Vec<Counted> {
-    let copies = if nodes <= 1_000 { 16 } else { 2 };
+    let copies = if nodes <= 1_000 { 16 } else { 1 };
     (0..copies)
         .map(|seed| Counted::new(&shape(seed), |_| ()))
         .collect()

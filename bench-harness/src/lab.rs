@@ -195,8 +195,8 @@ const CHECKING_BUDGET: Duration = Duration::from_millis(20);
 /// Iterations that are counted together.
 const COUNTED_ITERATIONS: u64 = 8;
 
-/// Where one iteration allocates more than this, repeating it would take long and tell little.
-const LARGE_BYTES: u64 = 1 << 20;
+/// Where one iteration takes longer than this, it is counted alone.
+const LONG_ITERATION: Duration = Duration::from_millis(2);
 
 /// One question: the cases that answer it and what the report says about them.
 pub struct Group {
@@ -456,14 +456,14 @@ trait Measure {
 
     /// Counts what it allocates.
     ///
-    /// The number of iterations is fixed, so that the same code counts the same; more than one,
-    /// because memory that grows now and then is paid for now and then.
+    /// Short iterations are counted together, because memory that grows now and then is paid for
+    /// now and then.
     fn count(&mut self) -> Allocations {
+        let start = Instant::now();
         let ((), single) = Tally::count(|| self.repeat(1));
-        let iterations = if single.bytes > LARGE_BYTES {
-            1
-        } else {
-            COUNTED_ITERATIONS
+        let iterations = match start.elapsed() > LONG_ITERATION {
+            true => 1,
+            false => COUNTED_ITERATIONS,
         };
         let ((), all) = Tally::count(|| self.repeat(iterations));
         Allocations {
