@@ -161,10 +161,16 @@ impl<T> Pool<T> {
     /// ```
     #[must_use]
     pub fn with_limit(mut self, max_idle: usize) -> Self {
+        let mut idle = Vec::new();
         for (index, shelf) in self.shelves.iter_mut().enumerate() {
             shelf.limit = max_idle / SHELVES + usize::from(index < max_idle % SHELVES);
-            let limit = shelf.limit;
-            shelf.lock().objects.truncate(limit);
+            idle.append(&mut shelf.lock().objects);
+        }
+        // What is too much is dropped here, where no lock is held.
+        idle.truncate(max_idle);
+        for object in idle {
+            // There is room for each of them.
+            let _ = self.put(object);
         }
         self
     }
@@ -396,7 +402,7 @@ mod tests {
     fn a_limit_set_late_drops_what_is_too_much() {
         let pool = numbers();
         pool.prewarm(20);
-        assert!(pool.with_limit(5).stats().idle <= 5);
+        assert_eq!(pool.with_limit(5).stats().idle, 5);
     }
 
     #[test]

@@ -204,14 +204,16 @@ impl<A: Arena + Send + 'static> Builder<A> {
             }
             self.dependencies.push(dependency);
         }
+        if u32::try_from(self.dependencies.len()).is_err() {
+            return Err(BuildError::TooManyEdges);
+        }
+        // SAFETY: the builder, and after it the graph, drops the closures before the arena.
+        let work = unsafe { self.closures.add(&self.arena, work) }?;
+        // Last, because it remembers this definition, which must not fail any more.
         if self.dependencies.len() - start > 1 {
             self.remove_repeated_dependencies(start);
         }
-        let dependencies_end =
-            u32::try_from(self.dependencies.len()).map_err(|_| BuildError::TooManyEdges)?;
-
-        // SAFETY: the builder, and after it the graph, drops the closures before the arena.
-        let work = unsafe { self.closures.add(&self.arena, work) }?;
+        let dependencies_end = self.dependencies.len() as u32;
         self.definitions.push(Definition {
             work,
             symbol,
@@ -510,6 +512,20 @@ mod tests {
         }));
         assert!(panicked.is_err());
         assert_eq!(graph.build().unwrap().edge_count(), 0);
+    }
+
+    #[test]
+    fn name_of_a_definition_that_failed_is_no_node() {
+        let mut graph = Builder::new();
+        graph.node("a", [], |_| Ok(())).unwrap();
+        graph.node("b", ["b"], |_| Ok(())).unwrap_err();
+        let dag = graph.build().unwrap();
+        assert_eq!(dag.len(), 1);
+        assert_eq!(dag.node("b"), None);
+        let unknown = crate::NodeId::from_index(1);
+        let named =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| dag.name(unknown).len()));
+        assert!(named.is_err());
     }
 
     #[test]

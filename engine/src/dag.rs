@@ -216,7 +216,8 @@ impl Dag {
     pub fn node(&self, id: &str) -> Option<NodeId> {
         let symbol = self.names.get(id)?;
         match &self.renumbering {
-            None => Some(NodeId(symbol.index() as u32)),
+            // A definition that failed may have left its name behind.
+            None => (symbol.index() < self.len()).then(|| NodeId(symbol.index() as u32)),
             Some(renumbering) => renumbering.nodes[symbol.index()],
         }
     }
@@ -229,7 +230,10 @@ impl Dag {
     #[inline]
     pub fn name(&self, node: NodeId) -> &str {
         let symbol = match &self.renumbering {
-            None => Symbol::from_index(node.0),
+            None => {
+                assert!(node.index() < self.len(), "{node:?} is not of this graph");
+                Symbol::from_index(node.0)
+            }
             Some(renumbering) => renumbering.symbols[node.index()],
         };
         self.names.resolve(symbol)

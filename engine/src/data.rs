@@ -188,18 +188,36 @@ impl Metrics {
     }
 }
 
-/// A xorshift generator for each thread, always with the same seed.
+/// A xorshift generator for each thread.
 #[inline]
 fn next_random() -> u64 {
     thread_local! {
-        static STATE: Cell<u64> = const { Cell::new(0x9e37_79b9_7f4a_7c15) };
+        static STATE: Cell<u64> = const { Cell::new(0) };
     }
     let mut state = STATE.get();
+    if state == 0 {
+        state = next_seed();
+    }
     state ^= state << 13;
     state ^= state >> 7;
     state ^= state << 17;
     STATE.set(state);
     state
+}
+
+/// A seed of its own for every thread, as many threads run one operation only. Never 0, from which
+/// xorshift does not move.
+#[cold]
+#[inline(never)]
+fn next_seed() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    // splitmix64 (Steele, Lea and Flood, 2014).
+    let mut seed = NEXT
+        .fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed)
+        .wrapping_add(0x9e37_79b9_7f4a_7c15);
+    seed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    seed = (seed ^ (seed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (seed ^ (seed >> 31)).max(1)
 }
 
 #[cfg(test)]
@@ -209,7 +227,6 @@ mod tests {
     fn count(metrics: Metrics, times: u64) -> (u64, u64) {
         let data = NodeData::new(1, metrics);
         let node = NodeId::from_index(0);
-        // A thread of its own starts with the fixed seed.
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for value in 0..times {
@@ -219,6 +236,18 @@ mod tests {
             });
         });
         (data.sets(), data.gets())
+    }
+
+    #[test]
+    fn threads_of_one_operation_are_sampled_too() {
+        let data = NodeData::new(1, Metrics::Sampled { shift: 1 });
+        for value in 0..200 {
+            std::thread::scope(|scope| {
+                scope.spawn(|| data.set(NodeId::from_index(0), value));
+            });
+        }
+        // 200 fair coins: six standard deviations are 42 heads, which count twice.
+        assert!((116..=284).contains(&data.sets()), "{}", data.sets());
     }
 
     #[test]

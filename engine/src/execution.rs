@@ -58,7 +58,6 @@ pub(crate) fn run_all(dags: &[Dag], parallel: impl FnOnce(&[Execution<'_>])) -> 
         }
         return outcomes;
     }
-    let mut failures: Vec<Vec<Failure>> = Vec::with_capacity(dags.len());
     let executions: Vec<_> = dags
         .iter()
         .zip(&mut outcomes)
@@ -73,7 +72,10 @@ pub(crate) fn run_all(dags: &[Dag], parallel: impl FnOnce(&[Execution<'_>])) -> 
         })
         .collect();
     parallel(&executions);
-    failures.extend(executions.into_iter().map(Execution::into_failures));
+    let failures: Vec<_> = executions
+        .into_iter()
+        .map(Execution::into_failures)
+        .collect();
     for (outcome, failures) in outcomes.iter_mut().zip(failures) {
         outcome.failures = failures;
     }
@@ -157,22 +159,17 @@ impl<'r> Execution<'r> {
         }
     }
 
-    /// Counts `nodes` as finished and returns whether these were the last.
-    ///
-    /// Whoever calls this for nodes of a run on another thread's stack must not touch the run
-    /// afterwards: it may be gone.
+    /// Number of nodes that were not yet counted as finished. Whoever takes the last one from it
+    /// must not touch the run afterwards: it may be gone.
     #[inline]
-    pub(crate) fn finish(&self, nodes: usize) -> bool {
-        // `Release` publishes the nodes' writes to the thread that sees the run finished.
-        let before = self.remaining.fetch_sub(nodes, Ordering::AcqRel);
-        debug_assert!(before >= nodes, "{nodes} nodes finished, {before} remained");
-        before == nodes
+    pub(crate) fn remaining(&self) -> &AtomicUsize {
+        &self.remaining
     }
 
     /// Whether all nodes were counted as finished.
     #[inline]
     pub(crate) fn is_finished(&self) -> bool {
-        // `Acquire` pairs with the decrements in `finish`.
+        // `Acquire` pairs with the `Release` of whoever counts nodes as finished.
         self.remaining.load(Ordering::Acquire) == 0
     }
 

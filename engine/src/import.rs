@@ -65,6 +65,12 @@ pub enum ImportError {
         /// The node.
         task: String,
     },
+    /// The graph names a package that the document does not describe.
+    #[error("package `{package}` is in the resolved graph but not among the packages")]
+    UnknownPackage {
+        /// Its id.
+        package: String,
+    },
     /// A measured time is not one.
     #[error("task `{task}` has a runtime of {runtime_s} s; a runtime is finite and at least 0")]
     Runtime {

@@ -138,7 +138,7 @@ impl Strategy {
         }
     }
 
-    /// A scheduler with at most `workers` nodes running at the same time.
+    /// A scheduler with at most `workers` nodes of a run running at the same time.
     ///
     /// [`Sequential`] runs one, whatever `workers` is.
     ///

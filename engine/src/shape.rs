@@ -1,7 +1,8 @@
 //! Graphs of well-known shapes, for tests and benchmarks.
 //!
 //! Ids are `node-000000`, `node-000001` and so on. Every generator gives the same shape for the
-//! same arguments, on every machine and in every version that has the generator.
+//! same arguments; [`random`] computes with logarithms, whose last digit may differ between
+//! platforms.
 
 use arena::Arena;
 use oorandom::Rand64;
@@ -45,10 +46,17 @@ impl Shape {
 
     /// Adds a node with this id that depends on the nodes with these indices, which may be added
     /// later.
+    ///
+    /// # Panics
+    ///
+    /// Panics when an index does not fit into 32 bits.
     pub fn push(&mut self, id: String, dependencies: impl IntoIterator<Item = usize>) {
         self.ids.push(id);
-        self.dependencies
-            .extend(dependencies.into_iter().map(|dependency| dependency as u32));
+        self.dependencies.extend(
+            dependencies
+                .into_iter()
+                .map(|dependency| u32::try_from(dependency).expect("an index of a node")),
+        );
         self.ends.push(self.dependencies.len());
     }
 
@@ -93,6 +101,10 @@ impl Shape {
     /// # Errors
     ///
     /// Fails as [`Builder::node`] and [`Builder::build`] do.
+    ///
+    /// # Panics
+    ///
+    /// Panics when a node depends on an index that was never added.
     pub fn build<A, W>(&self, arena: A, mut work: impl FnMut(usize) -> W) -> Result<Dag, BuildError>
     where
         A: Arena + Send + 'static,
@@ -173,7 +185,7 @@ pub fn random(nodes: usize, mean_dependencies: f64, seed: u64) -> Shape {
     let probability = (2.0 * mean_dependencies / nodes.saturating_sub(1).max(1) as f64).min(1.0);
     // The gaps between the edges in the list of all pairs are distributed geometrically: this way
     // time is spent on edges, not on pairs.
-    let log_no_edge = (1.0 - probability).ln();
+    let log_no_edge = (-probability).ln_1p();
     let mut random = Rand64::new(seed.into());
     let mut gap = || {
         if probability == 0.0 {
@@ -302,6 +314,7 @@ mod tests {
         assert_ne!(shape, random(2_000, 3.0, 8));
         assert_eq!(random(10, 0.0, 1), independent(10));
         assert_eq!(random(10, 100.0, 1).edge_count(), 45);
+        assert_eq!(random(1_000, 1e-15, 1).edge_count(), 0);
         assert_ne!(layered(100, 1), layered(100, 2));
     }
 

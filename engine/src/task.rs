@@ -14,6 +14,7 @@
 //!    that counts.
 
 use std::ptr::NonNull;
+use std::sync::atomic::Ordering;
 
 use crate::NodeId;
 use crate::execution::Execution;
@@ -114,8 +115,14 @@ impl Tally {
             None => false,
             Some(run) => {
                 // SAFETY: `nodes` is not 0 while `run` is set, and they are not counted yet, so
-                // the run is there (point 3). The borrow ends with this statement.
-                unsafe { run.as_ref() }.finish(nodes)
+                // the run is there (point 3).
+                let remaining = unsafe { run.as_ref() }.remaining();
+                // The run may be gone once it is counted, and here only a reference to an atomic
+                // is left of it, which may dangle while the call returns. `Release` publishes the
+                // nodes' writes to the thread that sees the run finished.
+                let before = remaining.fetch_sub(nodes, Ordering::AcqRel);
+                debug_assert!(before >= nodes, "{nodes} nodes finished, {before} remained");
+                before == nodes
             }
         }
     }

@@ -68,12 +68,6 @@ impl Threads {
         self.0.len()
     }
 
-    /// Whether the current thread is one of them. Takes O(threads) time.
-    pub(crate) fn contain_current(&self) -> bool {
-        let current = std::thread::current().id();
-        self.0.iter().any(|thread| thread.thread().id() == current)
-    }
-
     /// Waits for the threads to end, except for the current one: the last owner of a scheduler may
     /// be a node that runs on it.
     pub(crate) fn join(&mut self) {

@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, Once};
+use std::sync::{Arc, Barrier, Mutex, Once};
 use std::thread;
 
 use arena::Bump;
 use engine::{
-    BoundedPool, Builder, Dag, NodeData, NodeError, NodeId, NodeState, Outcome, Run, Scheduler,
-    Shape, Strategy, WorkStealing, shape,
+    BoundedPool, Builder, Dag, NodeError, NodeId, NodeState, Outcome, Run, Scheduler, Shape,
+    Strategy, WorkStealing, shape,
 };
 use proptest::prelude::{Strategy as _, any};
 use proptest::test_runner::{Config, TestRunner};
@@ -260,10 +260,53 @@ fn payload_that_panics_when_dropped_is_survived() {
     }
 }
 
+/// A plain value that nodes hand on: nothing but the scheduler orders its accesses.
+#[derive(Default)]
+struct Plain(std::cell::UnsafeCell<Option<usize>>);
+
+// SAFETY: written by one node and read by those that depend on it; that a scheduler runs them one
+// after the other is what the tests that use it check.
+unsafe impl Sync for Plain {}
+
+impl Plain {
+    fn get(&self) -> Option<usize> {
+        // SAFETY: the node that writes has finished, see above.
+        unsafe { *self.0.get() }
+    }
+
+    fn set(&self, value: Option<usize>) {
+        // SAFETY: the nodes that read have not begun, see above.
+        unsafe { *self.0.get() = value };
+    }
+}
+
+#[test]
+fn nodes_that_wait_for_each_other_get_a_worker_each_although_workers_sleep() {
+    for workers in 2..=4 {
+        let scheduler = engine::WorkStealing::new(workers).unwrap();
+        let meeting = Arc::new(Barrier::new(workers));
+        let dag = shape::independent(workers)
+            .build(Bump::default(), |_| {
+                let meeting = Arc::clone(&meeting);
+                move |_: &Run<'_>| {
+                    meeting.wait();
+                    Ok(())
+                }
+            })
+            .unwrap();
+        let empty = empty_nodes(&shape::chain(10_000));
+        for _ in 0..20 {
+            // Long enough alone for the other workers to fall asleep.
+            assert!(scheduler.run(&empty).all_completed());
+            assert!(scheduler.run(&dag).all_completed());
+        }
+    }
+}
+
 #[test]
 fn dependents_see_what_their_dependencies_wrote() {
     for shape in [shape::wavefront(400), shape::layered(400, 3)] {
-        let data = Arc::new(NodeData::new(shape.len(), engine::Metrics::Off));
+        let depth_of: Arc<[Plain]> = (0..shape.len()).map(|_| Plain::default()).collect();
         // Longest path to each node, by plain values handed from node to node.
         let depths: Vec<_> = {
             let mut depths = vec![0_usize; shape.len()];
@@ -276,15 +319,15 @@ fn dependents_see_what_their_dependencies_wrote() {
         };
         let dag = shape
             .build(Bump::default(), |index| {
-                let data = Arc::clone(&data);
+                let depth_of = Arc::clone(&depth_of);
                 let dependencies: Vec<_> = shape.dependencies(index).to_vec();
                 move |run: &Run<'_>| {
                     let mut deepest = 0;
                     for &dependency in &dependencies {
-                        let depth = data.get(NodeId::from_index(dependency));
+                        let depth = depth_of[dependency as usize].get();
                         deepest = deepest.max(depth.ok_or("a dependency left nothing")? + 1);
                     }
-                    data.set(run.node(), deepest);
+                    depth_of[run.node().index()].set(Some(deepest));
                     Ok(())
                 }
             })
@@ -293,7 +336,8 @@ fn dependents_see_what_their_dependencies_wrote() {
             let outcome = scheduler.run(&dag);
             assert!(outcome.all_completed(), "{}: {outcome}", scheduler.name());
             for node in dag.nodes() {
-                assert_eq!(data.take(node), Some(depths[node.index()]));
+                assert_eq!(depth_of[node.index()].get(), Some(depths[node.index()]));
+                depth_of[node.index()].set(None);
             }
         }
     }
@@ -643,6 +687,44 @@ fn task_that_waits_for_its_own_pool_panics_instead_of_hanging() {
         *message.lock().unwrap(),
         "a task cannot wait for its own pool"
     );
+}
+
+#[test]
+fn task_that_runs_inside_another_schedulers_node_cannot_wait_for_its_own_pool_either() {
+    silence_panics_on_purpose();
+    let pool = Arc::new(BoundedPool::new(1, 1).unwrap());
+    let gate = Arc::new(Barrier::new(2));
+    let held = Arc::clone(&gate);
+    // The worker waits at the gate, and the queue is full behind it.
+    pool.submit(move || {
+        held.wait();
+        held.wait();
+    });
+    gate.wait();
+    pool.submit(|| ());
+    let refused = Arc::new(AtomicBool::new(false));
+    let mut graph = Builder::new();
+    let (submitter, seen) = (Arc::clone(&pool), Arc::clone(&refused));
+    graph
+        .node("submits", [], move |_| {
+            let (waits_for, seen) = (Arc::clone(&submitter), Arc::clone(&seen));
+            submitter.submit(move || {
+                let wait = std::panic::AssertUnwindSafe(|| waits_for.wait());
+                seen.store(std::panic::catch_unwind(wait).is_err(), Ordering::Relaxed);
+            });
+            Ok(())
+        })
+        .unwrap();
+    let dag = graph.build().unwrap();
+    assert!(
+        engine::RayonGraph::new(1)
+            .unwrap()
+            .run(&dag)
+            .all_completed()
+    );
+    assert!(refused.load(Ordering::Relaxed));
+    gate.wait();
+    pool.wait().unwrap();
 }
 
 #[test]

@@ -151,6 +151,34 @@ fn closures_are_dropped_when_memory_runs_out_at_any_moment() {
 }
 
 #[test]
+fn node_that_found_no_memory_can_be_defined_again_with_all_its_edges() {
+    // Room for the empty closures, which take none, and for what `build` allocates.
+    for allocations in 0..8 {
+        let arena = Limited {
+            arena: Bump::default(),
+            left: Cell::new(allocations),
+        };
+        let mut graph = Builder::in_arena(arena);
+        graph.node("a", [], |_| Ok(())).unwrap();
+        graph.node("b", [], |_| Ok(())).unwrap();
+        let large = [1_u8; 1 << 12];
+        let captured = graph.node("c", ["a", "b"], move |_| {
+            assert_eq!(large[0], 1);
+            Ok(())
+        });
+        if captured.is_err() {
+            graph.node("c", ["a", "b"], |_| Ok(())).unwrap();
+        }
+        if let Ok(dag) = graph.build() {
+            assert_eq!(dag.dependency_count(dag.node("c").unwrap()), 2);
+        } else {
+            continue;
+        }
+        assert!(allocations > 0 || captured.is_err());
+    }
+}
+
+#[test]
 fn destructor_that_panics_does_not_keep_the_others_from_running() {
     struct PanicsWhenDropped;
 

@@ -1,6 +1,6 @@
 //! The graph of crates that cargo compiles.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 
@@ -63,15 +63,15 @@ pub fn cargo_metadata(text: &str) -> Result<Workflow, ImportError> {
         .map(|package| (package.id.as_str(), package))
         .collect();
     let mut index_of = HashMap::with_capacity(resolve.nodes.len());
-    let mut names = HashMap::with_capacity(resolve.nodes.len());
+    let mut names = HashSet::with_capacity(resolve.nodes.len());
     for (index, node) in resolve.nodes.iter().enumerate() {
         let Some(package) = packages.get(node.id.as_str()) else {
-            return Err(ImportError::UnspecifiedTask {
-                task: node.id.clone(),
+            return Err(ImportError::UnknownPackage {
+                package: node.id.clone(),
             });
         };
         let name = format!("{} {}", package.name, package.version);
-        if names.insert(name.clone(), index).is_some() || index_of.contains_key(node.id.as_str()) {
+        if !names.insert(name.clone()) {
             return Err(ImportError::DuplicateTask { task: name });
         }
         index_of.insert(node.id.as_str(), (index, name));
@@ -161,7 +161,7 @@ mod tests {
         );
         check_error(
             &document("", app),
-            "task `p#app` was executed but is not specified",
+            "package `p#app` is in the resolved graph but not among the packages",
         );
         let unknown = r#"{"id": "p#app", "deps": [{"pkg": "p#x", "dep_kinds": [{"kind": null}]}]}"#;
         check_error(

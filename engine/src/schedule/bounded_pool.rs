@@ -4,6 +4,7 @@
 //! channel without a limit. So a caller that waits for room in the queue always gets it, whatever
 //! the capacity and the width of a graph.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +21,9 @@ use crate::{Dag, Outcome, Scheduler, SchedulerError, Strategy};
 ///
 /// As a task pool: [`submit`](Self::submit) and [`wait`](Self::wait). As a [`Scheduler`]: the
 /// calling thread sends ready nodes to the queue, waiting while it is full, and workers report
-/// finished nodes back to it. Dropping the pool first runs everything that was submitted.
+/// finished nodes back to it. Dropping the pool first runs everything that was submitted; only when
+/// a task on the pool is the last owner, what is left runs after the drop, for as long as the process
+/// lives.
 ///
 /// # Examples
 ///
@@ -75,7 +78,8 @@ impl BoundedPool {
     /// Room in the queue of a pool made by [`Strategy::scheduler`].
     pub const DEFAULT_CAPACITY: usize = 256;
 
-    /// A pool of `workers` threads whose queue has room for `capacity` tasks.
+    /// A pool of `workers` threads whose queue has room for `capacity` tasks; the room is allocated
+    /// here.
     ///
     /// # Errors
     ///
@@ -102,8 +106,9 @@ impl BoundedPool {
     /// Adds a task, waiting while the queue is full.
     ///
     /// A task that does not fit the queue and is submitted on a worker thread, of this pool or of any
-    /// scheduler, runs at once on that thread: waiting there could be waiting for itself. Costs one
-    /// allocation, none when the closure captures nothing.
+    /// scheduler, runs at once on that thread: waiting there could be waiting for itself. So tasks
+    /// that submit tasks to a full queue are nested like function calls, and a long chain of them
+    /// needs stack. Costs one allocation, none when the closure captures nothing.
     pub fn submit(&self, task: impl FnOnce() + Send + 'static) {
         self.tasks.unfinished.fetch_add(1, Ordering::Relaxed);
         let job = Job::Task(Box::new(task));
@@ -130,7 +135,7 @@ impl BoundedPool {
     /// Panics when it is called by a task of this pool, which would wait for itself.
     pub fn wait(&self) -> Result<(), TasksPanicked> {
         assert!(
-            !self.threads.contain_current(),
+            !RUNNING.with_borrow(|running| running.contains(&self.tasks.address())),
             "a task cannot wait for its own pool"
         );
         let mut guard = self.tasks.lock();
@@ -197,7 +202,10 @@ fn work(jobs: &Receiver<Job>, tasks: &Tasks) {
 fn run_job(job: Job, tasks: &Tasks) {
     match job {
         Job::Task(task) => {
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(task)) {
+            RUNNING.with_borrow_mut(|running| running.push(tasks.address()));
+            let outcome = catch_unwind(AssertUnwindSafe(task));
+            RUNNING.with_borrow_mut(Vec::pop);
+            if let Err(payload) = outcome {
                 drop(panic_message(payload));
                 tasks.panicked.fetch_add(1, Ordering::Relaxed);
             }
@@ -212,7 +220,18 @@ fn run_job(job: Job, tasks: &Tasks) {
     }
 }
 
+thread_local! {
+    /// The pools whose tasks run on this thread: more than one where tasks of one pool run inside
+    /// those of another.
+    static RUNNING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
 impl Tasks {
+    /// Tells the pools apart.
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
     fn finish_one(&self) {
         // `Release` publishes the task's writes, and its panic, to `wait`.
         if self.unfinished.fetch_sub(1, Ordering::AcqRel) == 1 {

@@ -5,10 +5,10 @@ use std::thread::{self, ScopedJoinHandle};
 use crossbeam::channel;
 
 use crate::execution::{self, Execution};
-use crate::worker::{at_least_one, mark_thread};
+use crate::worker::{WorkerMark, at_least_one, mark_thread};
 use crate::{Dag, NodeId, Outcome, Scheduler, SchedulerError, Strategy};
 
-/// Starts a fresh thread for every node, at most `workers` of them alive at the same time.
+/// Starts a fresh thread for every node, at most `workers` of them alive at the same time in a run.
 ///
 /// A node whose thread the system refuses to start runs on the calling thread. This is the plain
 /// way, kept to show what a thread costs; it needs microseconds for a node.
@@ -18,7 +18,8 @@ pub struct DirectThreads {
 }
 
 impl DirectThreads {
-    /// A scheduler with at most `workers` threads alive at the same time. None is started yet.
+    /// A scheduler with at most `workers` threads alive at the same time in a run. None is started
+    /// yet.
     ///
     /// # Errors
     ///
@@ -32,9 +33,14 @@ impl DirectThreads {
         thread::scope(|scope| {
             // A thread sends the number of its seat when its node has run.
             let (done, seats_done) = channel::unbounded();
+            let nodes: usize = executions
+                .iter()
+                .map(|execution| execution.dag().len())
+                .sum();
+            let seat_count = self.workers.min(nodes);
             let mut seats: Vec<Option<Seat<'_, '_>>> = Vec::new();
-            seats.resize_with(self.workers, || None);
-            let mut free: Vec<usize> = (0..self.workers).collect();
+            seats.resize_with(seat_count, || None);
+            let mut free: Vec<usize> = (0..seat_count).collect();
             let mut ready: Vec<(&Execution<'_>, NodeId)> = Vec::new();
             let mut roots = executions
                 .iter()
@@ -61,13 +67,14 @@ impl DirectThreads {
                             });
                         }
                         Err(_) => {
+                            let _mark = WorkerMark::new();
                             execution.run(node);
                             execution.release(node, |node| ready.push((execution, node)));
                             free.push(seat);
                         }
                     }
                 }
-                if free.len() == self.workers {
+                if free.len() == seat_count {
                     return;
                 }
                 let seat = seats_done.recv().expect("a sender is on this stack");

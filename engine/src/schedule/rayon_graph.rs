@@ -8,7 +8,7 @@ use crate::{Dag, NodeId, Outcome, Scheduler, SchedulerError, Strategy};
 /// Counts down the dependencies of each node and spawns it into a rayon scope when it is ready.
 ///
 /// The thread that finishes a node goes on with one of the nodes that became ready, in a loop, so a
-/// chain spawns nothing and needs no stack.
+/// chain spawns only its root and needs no stack.
 #[derive(Debug)]
 pub struct RayonGraph(ThreadPool);
 

@@ -9,7 +9,9 @@ use crate::{Dag, Outcome, Scheduler, SchedulerError, Strategy};
 /// Runs the levels of a graph one after the other, each as one parallel iteration of rayon's.
 ///
 /// No counter is kept: the end of a level is the barrier that orders a node after its
-/// dependencies. It is cheap for wide levels of equal nodes; a slow node holds up its whole level.
+/// dependencies. It is cheap for wide levels of equal nodes; a slow node holds up its whole level,
+/// and neighbours in a level may run one after the other on one worker while another is idle, so
+/// nodes must not wait for each other.
 #[derive(Debug)]
 pub struct RayonLevel(ThreadPool);
 

@@ -138,9 +138,9 @@ impl Worker<'_> {
             }
             // Nothing is left here: what this worker did must be counted before it waits.
             self.note_finished(tally.flush());
-            if let Some(task) = self.steal() {
-                // There may be more where this came from.
-                if !self.deque.is_empty() {
+            if let Some((task, victim)) = self.steal() {
+                // A push wakes one worker; that one wakes the next while there is more to take.
+                if !self.deque.is_empty() || !self.pool.stealers[victim].is_empty() {
                     self.pool.sleep.wake_one();
                 }
                 self.run_from(task, &mut tally);
@@ -195,14 +195,15 @@ impl Worker<'_> {
         }
     }
 
-    fn steal(&self) -> Option<Task> {
+    /// A task, and the worker it was taken from; its neighbours in the deque may come with it.
+    fn steal(&self) -> Option<(Task, usize)> {
         let stealers = &self.pool.stealers;
         loop {
             let mut retry = false;
             for offset in 1..stealers.len() {
                 let victim = (self.index + offset) % stealers.len();
                 match stealers[victim].steal_batch_and_pop(self.deque) {
-                    Steal::Success(task) => return Some(task),
+                    Steal::Success(task) => return Some((task, victim)),
                     Steal::Retry => retry = true,
                     Steal::Empty => {}
                 }
@@ -283,12 +284,14 @@ impl Sleep {
         let guard = self.lock();
         let woken = self.asleep.load(Ordering::Relaxed).min(most);
         self.asleep.fetch_sub(woken, Ordering::Relaxed);
-        drop(guard);
+        // Under the lock: otherwise one that goes to sleep in between could take the wake-up of one
+        // that is no longer counted.
         match woken {
             0 => {}
             1 => self.woken.notify_one(),
             _ => self.woken.notify_all(),
         }
+        drop(guard);
     }
 
     fn lock(&self) -> MutexGuard<'_, ()> {
