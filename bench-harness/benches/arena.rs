@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use arena::{Arena, Bump, Heap, Pool, Slab};
-use bench_harness::{Group, Input, Lab, Rotation, Routine, Tally, race};
+use bench_harness::{Group, Input, Lab, Rotation, Routine, Tally, race, shuffle};
 
 /// Allocations in an iteration of the groups that compare single allocations.
 const BATCH: usize = 1_000;
@@ -581,13 +581,10 @@ fn pool_reuse(lab: &mut Lab) {
         // 16 sequences with exactly this share of returns, in random order.
         let sequences = move || {
             Rotation::new(BATCH, move |seed| {
-                let mut random = oorandom::Rand64::new(u128::from(seed));
                 let mut returned: Vec<bool> = (0..BATCH as u64)
                     .map(|get| get * percent % 100 < percent)
                     .collect();
-                for last in (1..BATCH).rev() {
-                    returned.swap(last, random.rand_range(0..last as u64 + 1) as usize);
-                }
+                shuffle(&mut returned, seed);
                 returned
             })
         };

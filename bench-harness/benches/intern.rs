@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use bench_harness::{Group, Input, Lab, Rotation, Routine, Tally, race};
+use bench_harness::{Group, Input, Lab, Rotation, Routine, Tally, race, shuffle};
 use intern::{Frozen, Interner, Local, Sharded, Striped, Symbol, Threaded};
 use oorandom::Rand64;
 
@@ -93,13 +93,6 @@ fn words(count: usize) -> Vec<String> {
             ),
         })
         .collect()
-}
-
-fn shuffle<T>(items: &mut [T], seed: u64) {
-    let mut random = Rand64::new(u128::from(seed));
-    for last in (1..items.len()).rev() {
-        items.swap(last, random.rand_range(0..last as u64 + 1) as usize);
-    }
 }
 
 /// The plain way: a map from owned strings, and a list of them to resolve.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arena::Bump;
-use bench_harness::{Group, Input, Lab, Rotation, Routine, race};
+use bench_harness::{Group, Input, Lab, Rotation, Routine, race, shuffle};
 use dashmap::DashMap;
 use engine::{
     BoundedPool, Dag, Metrics, NodeData, NodeId, NodeState, NodeStates, ReadySet, Run, Shape, shape,
@@ -143,11 +143,8 @@ fn by_node<'l>(lab: &'l mut Lab, id: &str, question: &str, work: &str) -> &'l mu
 /// Orders in which nodes are visited; 16 take turns.
 fn orders(nodes: usize) -> Rotation<Vec<usize>> {
     Rotation::new(nodes, |seed| {
-        let mut random = oorandom::Rand64::new(u128::from(seed));
         let mut order: Vec<usize> = (0..nodes).collect();
-        for last in (1..nodes).rev() {
-            order.swap(last, random.rand_range(0..last as u64 + 1) as usize);
-        }
+        shuffle(&mut order, seed);
         order
     })
 }

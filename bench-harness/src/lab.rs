@@ -132,15 +132,13 @@ impl Lab {
                 let allocations = routine.measure.count();
                 // The answer must still be right after it was timed and counted, for all inputs
                 // that take turns.
-                let threads = most_threads(|| {
-                    let start = Instant::now();
-                    for _ in 0..TURNS {
-                        routine.measure.once();
-                        if start.elapsed() > CHECKING_BUDGET {
-                            break;
-                        }
+                let start = Instant::now();
+                for _ in 0..TURNS {
+                    routine.measure.once();
+                    if start.elapsed() > CHECKING_BUDGET {
+                        break;
                     }
-                });
+                }
                 all.push(Extras {
                     case: CaseId {
                         group: group.info.group.clone(),
@@ -149,7 +147,7 @@ impl Lab {
                     },
                     elements: case.input.elements,
                     allocations,
-                    threads,
+                    threads: routine.threads,
                 });
             }
         }
@@ -368,7 +366,8 @@ impl Case {
                 unreachable!("the state was just looked at");
             };
             let mut routine = setup();
-            routine.measure.once();
+            // Now, before criterion's analysis starts threads of its own.
+            routine.threads = most_threads(|| routine.measure.once());
             self.state = State::Ready(routine);
         }
         match &mut self.state {
@@ -385,6 +384,7 @@ impl Case {
 /// the case a failed row of the report.
 pub struct Routine {
     measure: Box<dyn Measure>,
+    threads: Option<u64>,
 }
 
 impl Routine {
@@ -434,6 +434,7 @@ impl Routine {
     fn from_measure(measure: impl Measure + 'static) -> Self {
         Self {
             measure: Box::new(measure),
+            threads: None,
         }
     }
 }

@@ -41,7 +41,7 @@ pub use lab::{
 };
 pub use tally::{Counts, Tally};
 pub use threads::race;
-pub use work::{Rotation, spin};
+pub use work::{Rotation, shuffle, spin};
 
 #[doc(hidden)]
 pub use lab::run;

@@ -23,6 +23,25 @@ pub fn spin(nanoseconds: f64) {
     black_box(state);
 }
 
+/// Puts `items` into an order that depends on `seed` alone, each order as likely as any other
+/// (Fisher and Yates, as in Knuth, *The Art of Computer Programming*, algorithm 3.4.2P).
+///
+/// # Examples
+///
+/// ```
+/// let mut order = [0, 1, 2, 3, 4];
+/// bench_harness::shuffle(&mut order, 1);
+/// let mut same = [0, 1, 2, 3, 4];
+/// bench_harness::shuffle(&mut same, 1);
+/// assert_eq!(order, same);
+/// ```
+pub fn shuffle<T>(items: &mut [T], seed: u64) {
+    let mut random = oorandom::Rand64::new(seed.into());
+    for last in (1..items.len()).rev() {
+        items.swap(last, random.rand_range(0..last as u64 + 1) as usize);
+    }
+}
+
 /// Inputs that take turns, so that a benchmark does not measure how well a branch predictor
 /// learned one of them.
 #[derive(Clone, Debug)]
@@ -86,6 +105,20 @@ mod tests {
         let turns: Vec<u64> = (0..17).map(|_| *rotation.turn()).collect();
         assert_eq!(turns[..16], (0..16).collect::<Vec<_>>());
         assert_eq!(turns[16], 0);
+    }
+
+    #[test]
+    fn shuffling_keeps_every_item_and_depends_on_the_seed() {
+        let shuffled = |seed| {
+            let mut items: Vec<u32> = (0..100).collect();
+            shuffle(&mut items, seed);
+            items
+        };
+        let mut sorted = shuffled(1);
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..100).collect::<Vec<_>>());
+        assert_ne!(shuffled(1), shuffled(2));
+        shuffle::<u32>(&mut [], 1);
     }
 
     #[test]

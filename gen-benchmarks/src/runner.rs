@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail};
 use bench_harness::record::{
     self, CaseId, Entries, Entry, Extras, PlannedGroup, Profile, Record, RunInfo, Sample, Status,
 };
-use bench_harness::{EXTRAS_FILE, Environment, criterion_output};
+use bench_harness::{EXTRAS_FILE, Environment, criterion_output, shuffle};
 
 use crate::progress::Progress;
 use crate::workspace::{Defined, Suite};
@@ -165,11 +165,7 @@ fn shuffled<'s>(
     process: u32,
 ) -> impl Iterator<Item = (u32, &'s Defined)> + use<'s> {
     let mut order = cases.to_vec();
-    let mut random = oorandom::Rand64::new((u128::from(seed) << 32) + u128::from(process));
-    // Fisher and Yates.
-    for last in (1..order.len()).rev() {
-        order.swap(last, random.rand_range(0..last as u64 + 1) as usize);
-    }
+    shuffle(&mut order, (seed << 32) + u64::from(process));
     order.into_iter().map(move |defined| (process, defined))
 }
 

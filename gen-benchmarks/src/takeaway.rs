@@ -121,13 +121,13 @@ fn price(table: &Table, winner: &str, input: &str, measured: &Measured) -> Strin
     }
     if let Some(counted) = measured.allocations {
         sentence += &match counted.count {
-            count if count < 0.005 => ", and allocates nothing".to_owned(),
-            count => format!(
-                ", in {} allocation{} of {}",
-                Unit::Count.format(count, 0.0),
-                if count == 1.0 { "" } else { "s" },
-                Unit::Bytes.format(counted.bytes, 0.0)
-            ),
+            0.0 => ", and allocates nothing".to_owned(),
+            count => {
+                let count = Unit::Count.format(count, 0.0);
+                let plural = if count == "1" { "" } else { "s" };
+                let bytes = Unit::Bytes.format(counted.bytes, 0.0);
+                format!(", in {count} allocation{plural} of {bytes}")
+            }
         };
     }
     let compared = match table.info.baseline.as_deref() {
@@ -155,13 +155,20 @@ fn price(table: &Table, winner: &str, input: &str, measured: &Measured) -> Strin
 /// How the time of a series grows.
 fn growth(table: &Table, series: &str) -> Option<String> {
     let exponent = table.growth(series)?;
+    let time = match table.info.per_element {
+        true => format!("Its time {}", table.element()),
+        false => "Its time".to_owned(),
+    };
+    if exponent.low <= 0.0 && exponent.high >= 0.0 {
+        return Some(format!("{time} does not measurably depend on the input."));
+    }
     let verb = if exponent.point < 0.0 {
         "falls"
     } else {
         "grows"
     };
     Some(format!(
-        "Its time {verb} as n^{:.2} ({:.2}..{:.2}).",
+        "{time} {verb} as n^{:.2} ({:.2}..{:.2}).",
         exponent.point, exponent.low, exponent.high
     ))
 }
