@@ -694,9 +694,9 @@ flags\t\t: fpu vme hypervisor lahf_lm
             "-C target-cpu=native -Copt-level=3",
         );
         check("-C linker=/usr/bin/ld", "-C linker=<path>");
-        check("-L/home/me -L native=C:\\me", "<path> -L native=<path>");
+        check("-L/opt/me -L native=C:\\me", "<path> -L native=<path>");
         check(
-            "--remap-path-prefix=/home/me=/src",
+            "--remap-path-prefix=/opt/me=/src",
             "--remap-path-prefix=<path>",
         );
         check("--cfg=x=../me", "--cfg=x=<path>");
