@@ -36,6 +36,7 @@
 
 mod build;
 mod cancel;
+mod clock;
 mod dag;
 mod data;
 mod execution;
@@ -48,9 +49,11 @@ mod schedule;
 pub mod shape;
 mod slice;
 mod states;
+mod sync;
 mod task;
 mod work;
 mod worker;
+mod workers;
 
 pub use build::{BuildError, Builder, IdBuilder};
 pub use cancel::{CancelHook, CancelToken};
@@ -61,8 +64,9 @@ pub use outcome::{Cause, Failure, Outcome};
 pub use ready::ReadySet;
 pub use run::{Cancelled, NodeError, Run, Skip, TimedOut};
 pub use schedule::{
-    BoundedPool, DirectThreads, RayonGraph, RayonLevel, Scheduler, SchedulerError, Sequential,
-    Strategy, TasksPanicked, UnknownStrategy, WorkStealing,
+    Adaptive, BoundedPool, DirectThreads, RayonGraph, RayonLevel, Scheduler, SchedulerError,
+    Sequential, Strategy, TasksPanicked, UnknownStrategy, WorkStealing,
 };
 pub use shape::Shape;
 pub use states::{NodeState, NodeStates};
+pub use workers::Workers;
