@@ -40,6 +40,7 @@ mod data;
 mod execution;
 pub mod import;
 mod outcome;
+mod pattern;
 mod ready;
 mod run;
 mod schedule;
@@ -54,6 +55,7 @@ pub use build::{BuildError, Builder};
 pub use dag::{Dag, Levels, NodeId};
 pub use data::{Metrics, NodeData};
 pub use outcome::{Cause, Failure, Outcome};
+pub use pattern::{Pattern, UnknownPattern};
 pub use ready::ReadySet;
 pub use run::{NodeError, Run};
 pub use schedule::{
