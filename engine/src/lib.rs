@@ -43,6 +43,7 @@ mod execution;
 pub mod import;
 mod options;
 mod outcome;
+mod pattern;
 mod ready;
 mod run;
 mod schedule;
@@ -61,6 +62,7 @@ pub use dag::{Dag, Levels, NodeId};
 pub use data::{Metrics, NodeData};
 pub use options::{Observer, Options, Policy};
 pub use outcome::{Cause, Failure, Outcome};
+pub use pattern::{Pattern, UnknownPattern};
 pub use ready::ReadySet;
 pub use run::{Cancelled, NodeError, Run, Skip, TimedOut};
 pub use schedule::{
