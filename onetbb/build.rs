@@ -1,0 +1,45 @@
+//! Compiles the shim where oneTBB is installed, and says so by the cfg `onetbb`.
+
+use std::env;
+use std::path::Path;
+
+const SHIM: &str = "src/shim.cpp";
+
+fn main() {
+    println!("cargo:rustc-check-cfg=cfg(onetbb)");
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed={SHIM}");
+    println!("cargo:rerun-if-env-changed=CXX");
+    if !links() {
+        // Installing the library changes this folder, and then the question is asked again.
+        if Path::new("/usr/include").exists() {
+            println!("cargo:rerun-if-changed=/usr/include");
+        }
+        return;
+    }
+    shim().compile("onetbb_shim");
+    println!("cargo:rustc-link-lib=tbb");
+    println!("cargo:rustc-cfg=onetbb");
+}
+
+fn shim() -> cc::Build {
+    let mut shim = cc::Build::new();
+    // What a release build of a C++ program gets, also in builds for tests: the shim is the peer.
+    shim.cpp(true).std("c++17").opt_level(3).file(SHIM);
+    shim
+}
+
+/// Whether a compiler, the headers and the library are there: a header alone could break the build
+/// of everything that links to this crate.
+fn links() -> bool {
+    let Ok(compiler) = shim().cargo_metadata(false).try_get_compiler() else {
+        return false;
+    };
+    let trial = Path::new(&env::var_os("OUT_DIR").expect("cargo sets it")).join("trial");
+    compiler
+        .to_command()
+        .args([SHIM, "-shared", "-fPIC", "-ltbb", "-o"])
+        .arg(trial)
+        .output()
+        .is_ok_and(|output| output.status.success())
+}
