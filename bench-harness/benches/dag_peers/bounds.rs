@@ -40,15 +40,17 @@ impl Ideal {
         let walked = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&walked);
         let other = std::thread::spawn(move || {
+            let mut patience = Patience::default();
             loop {
                 match orders.try_recv() {
                     Ok(half) => {
+                        patience = Patience::default();
                         half.iter().for_each(|work| work());
                         // `Release` pairs with the `Acquire` in `run`: who sees the half walked
                         // sees what its nodes wrote.
                         counter.fetch_add(1, Ordering::Release);
                     }
-                    Err(TryRecvError::Empty) => std::hint::spin_loop(),
+                    Err(TryRecvError::Empty) => patience.spin(),
                     Err(TryRecvError::Disconnected) => return,
                 }
             }
@@ -75,8 +77,9 @@ impl Peer for Ideal {
         let halves = self.halves.as_ref().expect("taken by drop only");
         halves.send(Arc::clone(second)).expect("a thread listens");
         first.iter().for_each(|work| work());
+        let mut patience = Patience::default();
         while self.walked.load(Ordering::Acquire) == before {
-            std::hint::spin_loop();
+            patience.spin();
         }
     }
 }
@@ -86,6 +89,22 @@ impl Drop for Ideal {
         self.halves = None;
         if let Some(other) = self.other.take() {
             other.join().expect("a walk does not panic");
+        }
+    }
+}
+
+/// Waits for the other thread: without the system at first, then letting others run, because a
+/// spinning thread that shares its core with the one it waits for would wait for a time slice.
+#[derive(Default)]
+struct Patience(u32);
+
+impl Patience {
+    fn spin(&mut self) {
+        if self.0 < 100 {
+            self.0 += 1;
+            std::hint::spin_loop();
+        } else {
+            std::thread::yield_now();
         }
     }
 }

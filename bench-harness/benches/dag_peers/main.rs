@@ -20,11 +20,6 @@ use hog::Hog;
 use peer::{Peer, Work};
 
 fn suite(lab: &mut Lab) {
-    if onetbb::version().is_none() {
-        eprintln!(
-            "`onetbb` is left out: tbb/flow_graph.h, its library or a C++ compiler was not found; install libtbb-dev and g++"
-        );
-    }
     lab.section("Beside other engines");
     for kind in KINDS {
         floor(lab, kind);
@@ -235,7 +230,17 @@ fn routine<P: Peer + 'static>(mut peer: P, setting: Setting) -> Routine {
 const RERUN: &str = "An iteration runs a built graph on threads that are already there, from the call until every node has finished.";
 
 /// What the series do that are not schedulers of this lab.
-const PEERS: &str = "`rayon-scope` is what one writes by hand: boxed closures, a count of unfinished dependencies a node, a scope. `tokio-joinset` is a coordinator that awaits tasks, on a thread beside the workers. `onetbb` is a flow graph of continue nodes behind a C++ shim, whose caller is one of the workers; its allocations are not counted.";
+fn peers() -> String {
+    let onetbb = match onetbb::version() {
+        Some(version) => format!(
+            "`onetbb` is oneTBB {version}: a flow graph of continue nodes behind a C++ shim, whose caller is one of the workers; its allocations are not counted."
+        ),
+        None => "`onetbb` is left out: it was not found at build time.".to_owned(),
+    };
+    format!(
+        "`rayon-scope` is what one writes by hand: boxed closures, a count of unfinished dependencies a node, a scope. `tokio-joinset` is a coordinator that awaits tasks, on a thread beside the workers. {onetbb}"
+    )
+}
 
 /// What [`bounds::Ideal`] is.
 const IDEAL: &str = "`ideal` is no scheduler: two threads walk over half of the nodes each and do not look at the edges.";
@@ -294,7 +299,7 @@ fn fine(lab: &mut Lab, kind: &'static str) {
         lab,
         &format!("dag-fine/{kind}"),
         "What does a node cost that computes for 0.1 us, on 2 workers?",
-        &format!("{RERUN} 2 workers. {} {PEERS} {IDEAL}", describe(kind)),
+        &format!("{RERUN} 2 workers. {} {} {IDEAL}", describe(kind), peers()),
     );
     group
         .baseline("sequential")
@@ -321,7 +326,7 @@ fn coarse(lab: &mut Lab, kind: &'static str) {
         lab,
         &format!("dag-coarse/{kind}"),
         "What does a node cost that computes for 1 us, on 2 workers?",
-        &format!("{RERUN} 2 workers. {} {PEERS} {IDEAL}", describe(kind)),
+        &format!("{RERUN} 2 workers. {} {} {IDEAL}", describe(kind), peers()),
     );
     group
         .baseline("sequential")
@@ -357,7 +362,8 @@ fn latency(lab: &mut Lab) {
             &format!("dag-latency/{task}"),
             question,
             &format!(
-                "{what} The graph is a fan of 10 nodes: one root, one sink, 8 nodes between them, which only count their run. {PEERS} `dag_exec` starts its threads with every run; a second run of `dagrs` resets the graph first. `floor` walks over boxed closures in order; it and `sequential` have 1 worker only."
+                "{what} The graph is a fan of 10 nodes: one root, one sink, 8 nodes between them, which only count their run. {} `dag_exec` starts its threads with every run; a second run of `dagrs` resets the graph first. `floor` walks over boxed closures in order; it and `sequential` have 1 worker only.",
+                peers()
             ),
         );
         group.axis("workers").baseline("rayon-scope").quick_limit(0);
@@ -397,8 +403,9 @@ fn busy_neighbour(lab: &mut Lab, kind: &'static str) {
         &format!("dag-busy-neighbour/{kind}"),
         "How well do 2 workers do when another thread keeps one core busy?",
         &format!(
-            "{RERUN} 2 workers, nodes that compute for 1 us, and a thread that computes without end, confined to one core where the system can be told so. {} {PEERS}",
-            describe(kind)
+            "{RERUN} 2 workers, nodes that compute for 1 us, and a thread that computes without end, confined to one core where the system can be told so. {} {}",
+            describe(kind),
+            peers()
         ),
     );
     group.baseline("sequential").quick_limit(0);
@@ -421,8 +428,9 @@ fn every_peer(lab: &mut Lab) {
         "dag-peers/layered",
         "What does a node cost in engines that people use today?",
         &format!(
-            "{RERUN} 2 workers, 500 nodes that compute for about as long as the input says. {} {PEERS} `dag_exec` starts its threads with every run; a second run of `dagrs` resets the graph first. {IDEAL}",
-            describe("layered")
+            "{RERUN} 2 workers, 500 nodes that compute for about as long as the input says. {} {} `dag_exec` starts its threads with every run; a second run of `dagrs` resets the graph first. {IDEAL}",
+            describe("layered"),
+            peers()
         ),
     );
     group.axis("work a node").baseline("rayon-scope");

@@ -1,7 +1,6 @@
 //! The schedulers of `engine`.
 
-use arena::Bump;
-use engine::{Dag, Outcome, Run, Scheduler, Shape, Strategy};
+use engine::{Dag, IdBuilder, NodeId, Outcome, Scheduler, Shape, Strategy};
 
 use crate::peer::{Peer, Work};
 
@@ -23,15 +22,21 @@ impl Scheduled {
 impl Peer for Scheduled {
     type Graph = Dag;
 
-    fn build(&self, shape: &Shape, mut works: impl Iterator<Item = Work>) -> Dag {
-        let work = |_| {
-            let work = works.next().expect("a work for every node");
-            move |_: &Run<'_>| {
-                work.run();
-                Ok(())
-            }
-        };
-        shape.build(Bump::default(), work).expect("a valid shape")
+    fn build(&self, shape: &Shape, works: impl Iterator<Item = Work>) -> Dag {
+        let mut graph = IdBuilder::with_capacity(shape.len(), shape.edge_count());
+        for (index, work) in works.enumerate() {
+            let dependencies = shape.dependencies(index).iter();
+            graph
+                .node(
+                    dependencies.map(|&node| NodeId::from_index(node)),
+                    move |_| {
+                        work.run();
+                        Ok(())
+                    },
+                )
+                .expect("the shapes here are in topological order");
+        }
+        graph.build().expect("memory is left")
     }
 
     fn run(&mut self, dag: &mut Dag) {
