@@ -362,7 +362,7 @@ fn latency(lab: &mut Lab) {
             &format!("dag-latency/{task}"),
             question,
             &format!(
-                "{what} The graph is a fan of 10 nodes: one root, one sink, 8 nodes between them, which only count their run. {} `dag_exec` starts its threads with every run; a second run of `dagrs` resets the graph first. `floor` walks over boxed closures in order; it and `sequential` have 1 worker only.",
+                "{what} The graph is a fan of 10 nodes: one root, one sink, 8 nodes between them, which only count their run. {} `dag_exec` starts its threads with every run; a second run of `dagrs` resets the graph first. `floor` walks over boxed closures in order; it and `sequential` have 1 worker only, engines that take microseconds have 2 only.",
                 peers()
             ),
         );
@@ -372,14 +372,15 @@ fn latency(lab: &mut Lab) {
                 builds: task != "rerun",
                 ..Setting::new("fan", 10, 0.0, workers)
             };
-            let mut every = schedulers_but(match workers {
-                1 => &["direct-threads"],
-                _ => &["direct-threads", "sequential"],
-            });
+            let mut every = match workers {
+                1 => schedulers_but(&["direct-threads", "bounded-pool"]),
+                _ => schedulers_but(&["direct-threads", "bounded-pool", "sequential"]),
+            };
             if workers == 1 {
-                every.insert(0, Series::Floor);
+                every.extend([Series::Floor, Series::RayonScope, Series::OneTbb]);
+            } else {
+                every.extend(PEER_CRATES);
             }
-            every.extend(PEER_CRATES);
             for series in every {
                 let input = Input::number(workers, 10);
                 add_as(group, series, &series.to_string(), input, setting);
