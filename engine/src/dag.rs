@@ -53,6 +53,9 @@ impl NodeId {
 /// assert_eq!(dag.name(parse), "parse");
 /// # Ok::<(), engine::BuildError>(())
 /// ```
+// Aligned, because workers read where the arrays are for every node: nothing that is written
+// meanwhile may lie on the same cache line.
+#[repr(align(128))]
 pub struct Dag {
     works: ArenaSlice<Work>,
     /// The targets of node `i` are `targets[offsets[i]..offsets[i + 1]]`.

@@ -21,6 +21,10 @@ use crate::{
 };
 
 /// What everything that works on a run knows about it, nodes included.
+// Aligned, as all that is read for every node: on the caller's stack it would share cache lines
+// with what the caller writes for every node (fan of 1000 nodes of 0.1 us, 2 workers: 158 instead of
+// 83 ns a node; Zen 5, 2026-11-21).
+#[repr(align(128))]
 pub(crate) struct Shared<'r> {
     dag: &'r Dag,
     options: Options<'r>,

@@ -28,8 +28,10 @@ use pool::{Pool, count_down};
 
 /// Nodes a walk runs at most between two looks at the clock.
 const MOST_NODES_A_LOOK: u32 = 512;
-/// Time a worker means to work between two looks at the clock.
+/// Time a worker means to work between two looks at the clock: as long as a coarse node at most
+/// takes to be noticed, and longer for fine ones, because a look takes 25 ns.
 const LOOK_NS: f32 = 1_000.0;
+const FINE_LOOK_NS: f32 = 2_000.0;
 /// Nodes of this cost are coarse: a worker keeps one and lets the others be taken.
 const COARSE_NS: f32 = 250.0;
 /// From this cost on, a worker lets half of its nodes be taken before anybody asks.
@@ -150,6 +152,7 @@ impl Adaptive {
         let mut estimate = Estimate::new(dag, self.pool.workers(), self.clock);
         let mut next = 0;
         let mut seat = None;
+        let mut is_fresh = true;
         if self.eager && self.pool.workers() > 1 {
             states.fill(0..nodes, NodeState::Pending);
             estimate.meter.cost_ns = EAGER_NS;
@@ -157,7 +160,7 @@ impl Adaptive {
         } else if shared.is_observed() {
             states.fill(0..nodes, NodeState::Pending);
         } else {
-            let mut pays = estimate.is_coarse_from_the_start(dag);
+            let mut pays = estimate.pays_again(dag);
             loop {
                 if pays {
                     seat = self.take_seat();
@@ -181,6 +184,7 @@ impl Adaptive {
         execution::reset_counters(dag, waiting);
         let execution = Execution::new(&shared, states, waiting, failures);
         while seat.is_none() && next < nodes {
+            is_fresh = false;
             let most = estimate.budget();
             let ran;
             (ran, next) = execution.walk(next, most);
@@ -189,7 +193,8 @@ impl Adaptive {
             }
         }
         if let Some(mut seat) = seat {
-            let cost_ns = self.share(&execution, estimate.meter, &mut seat);
+            let ended = is_fresh.then_some(next);
+            let cost_ns = self.share(&execution, ended, estimate.meter, &mut seat);
             self.note_alone(dag, cost_ns, &mut seat);
         }
         *failures = execution.finish();
@@ -232,8 +237,14 @@ impl Adaptive {
     }
 
     /// Runs what is open of `execution` together with the threads; returns what a node cost here at
-    /// the end.
-    fn share(&self, execution: &Execution<'_>, meter: Meter, seat: &mut Seat) -> f32 {
+    /// the end. `ended` says which nodes have ended when it is exactly the first so many.
+    fn share(
+        &self,
+        execution: &Execution<'_>,
+        ended: Option<usize>,
+        meter: Meter,
+        seat: &mut Seat,
+    ) -> f32 {
         struct OverOrAbort;
 
         impl Drop for OverOrAbort {
@@ -249,7 +260,10 @@ impl Adaptive {
         let mut worker = Worker::new(&self.pool, 0, self.clock, std::mem::take(&mut seat.stack));
         worker.meter = meter;
         worker.enter(execution.dag());
-        worker.collect_open(execution);
+        match ended {
+            Some(ended) => worker.collect_rest(execution, ended),
+            None => worker.collect_open(execution),
+        }
         let guard = OverOrAbort;
         let job = NonNull::from(execution).cast::<Execution<'static>>();
         self.pool.begin(job.as_ptr());
@@ -318,7 +332,12 @@ impl Meter {
         let elapsed_ns = self.clock.elapsed_ns(self.looked, now);
         self.looked = now;
         self.cost_ns = elapsed_ns / ran as f32;
-        let wanted = (LOOK_NS / self.cost_ns.max(0.5)) as u32;
+        let look_ns = if self.cost_ns >= COARSE_NS {
+            LOOK_NS
+        } else {
+            FINE_LOOK_NS
+        };
+        let wanted = (look_ns / self.cost_ns.max(0.5)) as u32;
         // It grows fourfold at most, because the first nodes may not be like the rest.
         let most = (self.budget * 4).min(MOST_NODES_A_LOOK);
         self.budget = wanted.clamp(1, most);
@@ -353,9 +372,23 @@ impl Estimate {
         }
     }
 
-    /// What an earlier run says spares the walk.
-    fn is_coarse_from_the_start(&self, dag: &Dag) -> bool {
-        !self.is_alone && dag.root_count() > 1 && dag.node_cost().get() >= COARSE_NS
+    /// Whether an earlier run of `dag` says that it pays, which spares the walk.
+    fn pays_again(&mut self, dag: &Dag) -> bool {
+        let cost_ns = dag.node_cost().get();
+        self.meter.cost_ns = cost_ns;
+        !self.is_alone
+            && cost_ns >= self.least_cost_ns
+            && dag.root_count() > 1
+            && self.is_enough(cost_ns, dag.len() as f32)
+    }
+
+    /// Whether nodes of this cost are enough to be shared when so many are left.
+    #[inline]
+    fn is_enough(&self, cost_ns: f32, left: f32) -> bool {
+        let left_ns = left * cost_ns;
+        self.width >= 1.05
+            && ((cost_ns >= COARSE_NS && left_ns >= LOOK_NS)
+                || (cost_ns * self.width.min(left) >= FINE_WIDTH_NS && left_ns >= FINE_WALK_NS))
     }
 
     /// Nodes to run before the next look.
@@ -381,15 +414,10 @@ impl Estimate {
         self.ran += ran;
         let average_ns = self.elapsed_ns / self.ran as f32;
         let cost_ns = self.meter.cost_ns.min(average_ns);
-        let left = left as f32;
-        let left_ns = left * cost_ns;
         cost_ns >= self.least_cost_ns
             && self.elapsed_ns >= self.least_ns
-            && self.width >= 1.05
-            && ((cost_ns >= COARSE_NS && left_ns >= LOOK_NS)
-                || (self.elapsed_ns >= FINE_WALK_NS
-                    && cost_ns * self.width.min(left) >= FINE_WIDTH_NS
-                    && left_ns >= FINE_WALK_NS))
+            && (cost_ns >= COARSE_NS || self.elapsed_ns >= FINE_WALK_NS)
+            && self.is_enough(cost_ns, left as f32)
     }
 }
 
@@ -636,6 +664,36 @@ impl<'p> Worker<'p> {
             self.offered = now;
             self.pool.wake_one();
         }
+    }
+
+    /// As [`collect_open`](Self::collect_open), when exactly the first `ended` nodes have ended.
+    fn collect_rest(&mut self, execution: &Execution<'_>, ended: usize) {
+        let dag = execution.dag();
+        self.stack.clear();
+        let mut roots = dag.root_count();
+        for (node, &count) in dag.counts()[..dag.len()].iter().enumerate() {
+            if roots == 0 {
+                break;
+            }
+            if count == 0 {
+                roots -= 1;
+                if node >= ended {
+                    self.stack.push(node as u32);
+                }
+            }
+        }
+        for node in dag.nodes().take(ended) {
+            for target in dag.targets(node) {
+                let counter = target.counter();
+                if count_down(&execution.waiting()[counter as usize], 1, true) {
+                    let members = dag.members(counter);
+                    self.stack
+                        .extend(members.filter(|&member| member as usize >= ended));
+                }
+            }
+        }
+        // The first node goes on top.
+        self.stack.reverse();
     }
 
     /// Makes the counters those of a run in which exactly the nodes that are not open have ended,

@@ -134,8 +134,8 @@ impl<Job> Pool<Job> {
         self.shelves[worker].len.load(Ordering::Acquire)
     }
 
-    /// Takes half of the nodes of another worker's shelf and becomes active. The current thread
-    /// must be `worker` and not be active.
+    /// Takes its share of the nodes on another worker's shelf, all when there are two workers, and
+    /// becomes active. The current thread must be `worker` and not be active.
     pub(crate) fn steal(&self, worker: usize, nodes: &mut Vec<u32>) -> bool {
         let workers = self.workers();
         (1..workers).any(|offset| {
@@ -156,7 +156,7 @@ impl<Job> Pool<Job> {
         // Point 2 of the protocol. The lock orders this before everything the owner does with its
         // shelf afterwards.
         self.active.fetch_add(1, Ordering::Relaxed);
-        let kept = shelved.len() / 2;
+        let kept = shelved.len() - shelved.len().div_ceil(self.workers() - 1);
         nodes.extend(shelved.drain(kept..));
         // `Release` pairs with the `Acquire` in `shelved`.
         shelf.len.store(kept, Ordering::Release);
