@@ -69,7 +69,7 @@ pub struct Dag {
     level_count: usize,
     names: Option<Names>,
     levels: OnceLock<Levels>,
-    node_cost: NodeCost,
+    hints: Hints,
     /// Owns the closures `works` points to. Fields are dropped in order, so it goes before the
     /// arena.
     _closures: Closures,
@@ -128,22 +128,43 @@ pub(crate) struct Join {
     members: u32,
 }
 
-/// What a node took at the last run that measured it: a hint, which a later run may use to decide
-/// at once whether threads pay.
+/// What earlier runs of a graph learned: hints by which a later one decides at once whether threads
+/// pay. They publish nothing, so no ordering is needed.
 #[derive(Debug, Default)]
-pub(crate) struct NodeCost(AtomicU32);
+pub(crate) struct Hints {
+    alone_ns: AtomicU32,
+    shared_ns: AtomicU32,
+    runs: AtomicU32,
+}
 
-impl NodeCost {
-    /// In nanoseconds; 0 when it was never measured.
+impl Hints {
+    /// What a node took on one thread, in nanoseconds; 0 when that is not known.
     #[inline]
-    pub(crate) fn get(&self) -> f32 {
-        // A hint publishes nothing, so no ordering is needed.
-        f32::from_bits(self.0.load(Ordering::Relaxed))
+    pub(crate) fn alone_ns(&self) -> f32 {
+        f32::from_bits(self.alone_ns.load(Ordering::Relaxed))
+    }
+
+    /// The time of a shared run over its nodes, in nanoseconds; 0 when there was none.
+    #[inline]
+    pub(crate) fn shared_ns(&self) -> f32 {
+        f32::from_bits(self.shared_ns.load(Ordering::Relaxed))
     }
 
     #[inline]
-    pub(crate) fn set(&self, nanoseconds: f32) {
-        self.0.store(nanoseconds.to_bits(), Ordering::Relaxed);
+    pub(crate) fn set_alone_ns(&self, nanoseconds: f32) {
+        self.alone_ns
+            .store(nanoseconds.to_bits(), Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn set_shared_ns(&self, nanoseconds: f32) {
+        self.shared_ns
+            .store(nanoseconds.to_bits(), Ordering::Relaxed);
+    }
+
+    /// Counts a run and returns how many there were before.
+    pub(crate) fn count_run(&self) -> u32 {
+        self.runs.fetch_add(1, Ordering::Relaxed)
     }
 }
 
@@ -370,7 +391,7 @@ impl Dag {
                 renumbering,
             }),
             levels: OnceLock::new(),
-            node_cost: NodeCost::default(),
+            hints: Hints::default(),
             _closures: closures,
             _arena: Mutex::new(Box::new(arena)),
         })
@@ -504,10 +525,9 @@ impl Dag {
         }
     }
 
-    /// What a node took at an earlier run.
     #[inline]
-    pub(crate) fn node_cost(&self) -> &NodeCost {
-        &self.node_cost
+    pub(crate) fn hints(&self) -> &Hints {
+        &self.hints
     }
 
     /// Calls the work of the node of `run`, which must be of this graph, on the current thread.

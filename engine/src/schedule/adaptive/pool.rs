@@ -11,9 +11,9 @@
 //!
 //! 1. Only an active worker puts nodes on its own shelf, and it retires only after it found that
 //!    shelf empty. So the owner of a shelf with nodes is active.
-//! 2. A worker that takes from another's shelf becomes active while it holds the lock of that
-//!    shelf. The owner, active by 1, cannot find its shelf empty before, so `active` does not come
-//!    to 0 in between.
+//! 2. A worker that takes from another's shelf is active or becomes so while it holds the lock of
+//!    that shelf. The owner, active by 1, cannot find its shelf empty before, so `active` does not
+//!    come to 0 in between.
 //! 3. So when `active` is 0 there is no node anywhere, and nobody works on the run: it is over.
 //!    Nobody can become active again before the next [`begin`](Pool::begin).
 //! 4. A worker that sees that it is the only active one and has nothing on its shelf stays so until
@@ -130,37 +130,47 @@ impl<Job> Pool<Job> {
     /// How many nodes lie on the shelf of `worker`. When its owner reads 0, it also sees that those
     /// who took nodes from there are active.
     pub(crate) fn shelved(&self, worker: usize) -> usize {
-        // `Acquire` pairs with the `Release` in `take`.
+        // `Acquire` pairs with the `Release` of whoever took from there.
         self.shelves[worker].len.load(Ordering::Acquire)
     }
 
-    /// Takes its share of the nodes on another worker's shelf, all when there are two workers, and
-    /// becomes active. The current thread must be `worker` and not be active.
+    /// Takes a share of the nodes on another worker's shelf, all when there are two workers; for
+    /// `worker`, the current thread, which is active.
     pub(crate) fn steal(&self, worker: usize, nodes: &mut Vec<u32>) -> bool {
-        let workers = self.workers();
-        (1..workers).any(|offset| {
-            let victim = (worker + offset) % workers;
-            self.shelves[victim].len.load(Ordering::Relaxed) > 0 && self.take(victim, nodes)
+        self.take_from_others(worker, nodes, || ())
+    }
+
+    /// As [`steal`](Self::steal), for a worker that is not active and becomes so.
+    fn steal_and_join(&self, worker: usize, nodes: &mut Vec<u32>) -> bool {
+        // The lock, which is held, orders this before everything the owner does with its shelf
+        // afterwards.
+        self.take_from_others(worker, nodes, || {
+            self.active.fetch_add(1, Ordering::Relaxed);
         })
     }
 
-    fn take(&self, victim: usize, nodes: &mut Vec<u32>) -> bool {
-        let shelf = &self.shelves[victim];
-        // Whoever holds the lock takes something itself: looking elsewhere is better than waiting.
-        let Ok(mut shelved) = shelf.nodes.try_lock() else {
-            return false;
-        };
-        if shelved.is_empty() {
-            return false;
-        }
-        // Point 2 of the protocol. The lock orders this before everything the owner does with its
-        // shelf afterwards.
-        self.active.fetch_add(1, Ordering::Relaxed);
-        let kept = shelved.len() - shelved.len().div_ceil(self.workers() - 1);
-        nodes.extend(shelved.drain(kept..));
-        // `Release` pairs with the `Acquire` in `shelved`.
-        shelf.len.store(kept, Ordering::Release);
-        true
+    fn take_from_others(&self, worker: usize, nodes: &mut Vec<u32>, join: impl Fn()) -> bool {
+        let workers = self.workers();
+        (1..workers).any(|offset| {
+            let shelf = &self.shelves[(worker + offset) % workers];
+            if shelf.len.load(Ordering::Relaxed) == 0 {
+                return false;
+            }
+            // Whoever holds the lock takes something itself: looking elsewhere is better than
+            // waiting.
+            let Ok(mut shelved) = shelf.nodes.try_lock() else {
+                return false;
+            };
+            if shelved.is_empty() {
+                return false;
+            }
+            join();
+            let kept = shelved.len() - shelved.len().div_ceil(workers - 1);
+            nodes.extend(shelved.drain(kept..));
+            // `Release` pairs with the `Acquire` in `shelved`.
+            shelf.len.store(kept, Ordering::Release);
+            true
+        })
     }
 
     /// Ends the activity of the current thread, whose shelf must be empty; the run may be over, and
@@ -248,7 +258,7 @@ impl<Job> Pool<Job> {
             if must_leave() {
                 break false;
             }
-            if self.steal(worker, nodes) {
+            if self.steal_and_join(worker, nodes) {
                 break true;
             }
             if !is_patient() {
