@@ -7,9 +7,9 @@
 use arena::{AllocError, Arena, Bump};
 use intern::{Interner, Local, Symbol};
 
-use crate::dag::{Dag, Definition, Parts};
+use crate::dag::{Dag, DefinedNames, Definition, DefinitionOrder, MOST_COUNTERS, Parts};
 use crate::work::Closures;
-use crate::{NodeError, Run};
+use crate::{NodeError, NodeId, Run};
 
 /// Why a graph cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -46,16 +46,29 @@ pub enum BuildError {
         /// The node.
         node: String,
     },
-    /// There are more nodes or names than a [`NodeId`](crate::NodeId) can number.
-    #[error("a graph has at most {} nodes; split it", u32::MAX - 1)]
+    /// There are more nodes or names than a graph can number.
+    #[error("a graph has at most {MOST_NODES} nodes; split it")]
     TooManyNodes,
     /// There are more edges than a graph can number.
     #[error("a graph has at most {} edges; split it", u32::MAX)]
     TooManyEdges,
+    /// A node was given a dependency that is not a node yet.
+    #[error(
+        "node {node} depends on node {dependency}, which is not added yet; add dependencies first"
+    )]
+    NotYetAdded {
+        /// Number of the node.
+        node: usize,
+        /// Number of what it depends on.
+        dependency: usize,
+    },
     /// The arena has no memory left.
     #[error(transparent)]
     OutOfMemory(#[from] AllocError),
 }
+
+/// A graph with joins needs more counters than nodes, but never twice as many.
+const MOST_NODES: usize = MOST_COUNTERS / 2;
 
 fn did_you_mean(suggestion: &Option<String>) -> String {
     match suggestion {
@@ -85,9 +98,11 @@ fn did_you_mean(suggestion: &Option<String>) -> String {
 /// ```
 pub struct Builder<A = Bump> {
     definitions: Vec<Definition>,
-    /// Dependencies of all definitions, one definition after the other. What lies behind the end
-    /// of the last definition is left from a call that failed.
-    dependencies: Vec<Symbol>,
+    /// By definition, from the same moment on as `definition_of`: before, they have equal indices.
+    symbols: Vec<Symbol>,
+    /// Symbols of the dependencies of all definitions, one definition after the other. What lies
+    /// behind the end of the last definition is left from a call that failed.
+    dependencies: Vec<u32>,
     /// The definition of each symbol, from the moment on that it is not the one with its index.
     definition_of: Option<Vec<u32>>,
     /// By symbol, the last definition that depends on it: how a dependency named twice is found.
@@ -135,6 +150,7 @@ impl<A: Arena + Send + 'static> Builder<A> {
     fn sized(arena: A, nodes: usize, edges: usize) -> Self {
         Self {
             definitions: Vec::with_capacity(nodes),
+            symbols: Vec::new(),
             dependencies: Vec::with_capacity(edges),
             definition_of: None,
             last_dependent: Vec::new(),
@@ -202,7 +218,7 @@ impl<A: Arena + Send + 'static> Builder<A> {
             if dependency == symbol {
                 return Err(BuildError::SelfDependency { node: id.into() });
             }
-            self.dependencies.push(dependency);
+            self.dependencies.push(dependency.index() as u32);
         }
         if u32::try_from(self.dependencies.len()).is_err() {
             return Err(BuildError::TooManyEdges);
@@ -211,15 +227,20 @@ impl<A: Arena + Send + 'static> Builder<A> {
         let work = unsafe { self.closures.add(&self.arena, work) }?;
         // Last, because it remembers this definition, which must not fail any more.
         if self.dependencies.len() - start > 1 {
-            self.remove_repeated_dependencies(start);
+            remove_repeated(
+                &mut self.dependencies,
+                start,
+                this as u32,
+                &mut self.last_dependent,
+                self.names.len(),
+            );
         }
         let dependencies_end = self.dependencies.len() as u32;
         self.definitions.push(Definition {
             work,
-            symbol,
             dependencies_end,
         });
-        self.enter(this as u32, start);
+        self.enter(this as u32, symbol, start);
         Ok(())
     }
 
@@ -245,17 +266,22 @@ impl<A: Arena + Send + 'static> Builder<A> {
         dependencies.truncate(end);
         Ok(Dag::freeze(Parts {
             closures: self.closures,
-            names: self.names,
             definitions: self.definitions,
             dependencies,
-            order,
+            names: Some(DefinedNames {
+                interner: self.names,
+                order: order.map(|definitions| DefinitionOrder {
+                    definitions,
+                    symbols: self.symbols,
+                }),
+            }),
             arena: self.arena,
         })?)
     }
 
     #[inline]
     fn symbol(&mut self, name: &str) -> Result<Symbol, BuildError> {
-        if self.names.len() >= NONE as usize - 1 {
+        if self.names.len() >= MOST_NODES {
             return Err(BuildError::TooManyNodes);
         }
         Ok(self.names.intern(name))
@@ -271,38 +297,23 @@ impl<A: Arena + Send + 'static> Builder<A> {
         }
     }
 
-    /// Enters the last definition, `this`, whose dependencies begin at `start`, into
+    /// Enters the last definition, `this`, which has this symbol and whose dependencies begin at `start`, into
     /// `definition_of` when there is such a table or when this definition needs one.
     #[inline]
-    fn enter(&mut self, this: u32, start: usize) {
-        let symbol = self.definitions[this as usize].symbol;
+    fn enter(&mut self, this: u32, symbol: Symbol, start: usize) {
         let in_order = symbol.index() == this as usize
             && self.dependencies[start..]
                 .iter()
-                .all(|dependency| dependency.index() < this as usize);
+                .all(|&dependency| dependency < this);
         if self.definition_of.is_some() || !in_order {
-            let table = self
-                .definition_of
-                .get_or_insert_with(|| (0..this).collect());
+            let table = self.definition_of.get_or_insert_with(|| {
+                self.symbols = (0..this).map(Symbol::from_index).collect();
+                (0..this).collect()
+            });
+            self.symbols.push(symbol);
             table.resize(self.names.len(), NONE);
             table[symbol.index()] = this;
         }
-    }
-
-    fn remove_repeated_dependencies(&mut self, start: usize) {
-        let this = self.definitions.len() as u32;
-        self.last_dependent.resize(self.names.len(), NONE);
-        let mut kept = start;
-        for index in start..self.dependencies.len() {
-            let dependency = self.dependencies[index];
-            let last_dependent = &mut self.last_dependent[dependency.index()];
-            if *last_dependent != this {
-                *last_dependent = this;
-                self.dependencies[kept] = dependency;
-                kept += 1;
-            }
-        }
-        self.dependencies.truncate(kept);
     }
 
     /// The definitions in topological order, found depth-first in definition order. The stack of
@@ -340,8 +351,9 @@ impl<A: Arena + Send + 'static> Builder<A> {
                 }
                 let dependency = self.dependencies[*next as usize];
                 *next += 1;
-                let found = definition_of[dependency.index()];
+                let found = definition_of[dependency as usize];
                 if found == NONE {
+                    let dependency = Symbol::from_index(dependency);
                     return Err(self.unknown_dependency(definition, dependency));
                 }
                 match marks[found as usize] {
@@ -363,9 +375,15 @@ impl<A: Arena + Send + 'static> Builder<A> {
         Ok(order)
     }
 
+    fn symbol_of(&self, definition: u32) -> Symbol {
+        match &self.definition_of {
+            None => Symbol::from_index(definition),
+            Some(_) => self.symbols[definition as usize],
+        }
+    }
+
     fn name_of(&self, definition: u32) -> String {
-        let symbol = self.definitions[definition as usize].symbol;
-        self.names.resolve(symbol).into()
+        self.names.resolve(self.symbol_of(definition)).into()
     }
 
     #[cold]
@@ -374,9 +392,9 @@ impl<A: Arena + Send + 'static> Builder<A> {
         // A third of the letters may differ: `fetsh` is close to `fetch`, `b` is not close to `a`.
         let limit = wanted.chars().count() / 3;
         let suggestion = self
-            .definitions
+            .symbols
             .iter()
-            .map(|definition| self.names.resolve(definition.symbol))
+            .map(|&symbol| self.names.resolve(symbol))
             .map(|name| (strsim::damerau_levenshtein(name, wanted), name))
             .filter(|(distance, _)| *distance <= limit)
             .min_by_key(|(distance, _)| *distance)
@@ -387,6 +405,180 @@ impl<A: Arena + Send + 'static> Builder<A> {
             suggestion,
         }
     }
+}
+
+/// Collects the nodes of a graph that needs no names: nodes are numbered as they are added, and a
+/// node can only depend on nodes that are there, so there is no order to find and no cycle to
+/// report.
+///
+/// # Examples
+///
+/// ```
+/// let mut graph = engine::IdBuilder::new();
+/// let fetch = graph.node([], |_| Ok(()))?;
+/// let parse = graph.node([fetch], |_| Ok(()))?;
+/// let dag = graph.build()?;
+/// assert!(dag.successors(fetch).eq([parse]));
+/// assert_eq!(dag.name(fetch), "");
+/// # Ok::<(), engine::BuildError>(())
+/// ```
+pub struct IdBuilder<A = Bump> {
+    definitions: Vec<Definition>,
+    dependencies: Vec<u32>,
+    /// By node, the last node that depends on it: how a dependency named twice is found.
+    last_dependent: Vec<u32>,
+    /// Goes before the arena: fields are dropped in order.
+    closures: Closures,
+    arena: A,
+}
+
+impl IdBuilder {
+    /// A builder that keeps everything in a new [`Bump`] arena.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A builder with room for `nodes` nodes and `edges` edges.
+    pub fn with_capacity(nodes: usize, edges: usize) -> Self {
+        Self::sized(Bump::default(), nodes, edges)
+    }
+}
+
+impl<A: Arena + Default + Send + 'static> Default for IdBuilder<A> {
+    fn default() -> Self {
+        Self::in_arena(A::default())
+    }
+}
+
+impl<A: Arena + Send + 'static> IdBuilder<A> {
+    /// A builder that keeps everything in `arena`, which the graph will own.
+    pub fn in_arena(arena: A) -> Self {
+        Self::sized(arena, START_NODES, START_NODES)
+    }
+
+    fn sized(arena: A, nodes: usize, edges: usize) -> Self {
+        Self {
+            definitions: Vec::with_capacity(nodes),
+            dependencies: Vec::with_capacity(edges),
+            last_dependent: Vec::new(),
+            closures: Closures::default(),
+            arena,
+        }
+    }
+
+    /// Number of nodes so far.
+    pub fn len(&self) -> usize {
+        self.definitions.len()
+    }
+
+    /// Whether no node was added yet.
+    pub fn is_empty(&self) -> bool {
+        self.definitions.is_empty()
+    }
+
+    /// Adds a node: the nodes it depends on, and its work. A dependency named twice counts once.
+    ///
+    /// Takes O(dependencies) time. A call that returns an error adds nothing.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a dependency is not of a node that was added before, and when the graph becomes
+    /// too large.
+    pub fn node(
+        &mut self,
+        dependencies: impl IntoIterator<Item = NodeId>,
+        work: impl Fn(&Run<'_>) -> Result<(), NodeError> + Send + Sync + 'static,
+    ) -> Result<NodeId, BuildError> {
+        let node = self.definitions.len();
+        if node >= MOST_NODES {
+            return Err(BuildError::TooManyNodes);
+        }
+        let start = self
+            .definitions
+            .last()
+            .map_or(0, |last| last.dependencies_end as usize);
+        self.dependencies.truncate(start);
+        for dependency in dependencies {
+            if dependency.index() >= node {
+                return Err(BuildError::NotYetAdded {
+                    node,
+                    dependency: dependency.index(),
+                });
+            }
+            self.dependencies.push(dependency.index() as u32);
+        }
+        if u32::try_from(self.dependencies.len()).is_err() {
+            return Err(BuildError::TooManyEdges);
+        }
+        // SAFETY: the builder, and after it the graph, drops the closures before the arena.
+        let work = unsafe { self.closures.add(&self.arena, work) }?;
+        if self.dependencies.len() - start > 1 {
+            remove_repeated(
+                &mut self.dependencies,
+                start,
+                node as u32,
+                &mut self.last_dependent,
+                node,
+            );
+        }
+        self.definitions.push(Definition {
+            work,
+            dependencies_end: self.dependencies.len() as u32,
+        });
+        Ok(NodeId::from_index(node as u32))
+    }
+
+    /// Freezes the graph. Takes O(nodes + edges) time.
+    ///
+    /// # Errors
+    ///
+    /// Fails when no memory is left.
+    pub fn build(mut self) -> Result<Dag, BuildError> {
+        let end = self
+            .definitions
+            .last()
+            .map_or(0, |last| last.dependencies_end as usize);
+        self.dependencies.truncate(end);
+        Ok(Dag::freeze(Parts {
+            closures: self.closures,
+            definitions: self.definitions,
+            dependencies: self.dependencies,
+            names: None,
+            arena: self.arena,
+        })?)
+    }
+}
+
+impl<A> std::fmt::Debug for IdBuilder<A> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("IdBuilder")
+            .field("nodes", &self.definitions.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Removes the dependencies of definition `this`, from `start` on, that occur there before.
+/// `last_dependent` is grown to `names`.
+fn remove_repeated(
+    dependencies: &mut Vec<u32>,
+    start: usize,
+    this: u32,
+    last_dependent: &mut Vec<u32>,
+    names: usize,
+) {
+    last_dependent.resize(names, NONE);
+    let mut kept = start;
+    for index in start..dependencies.len() {
+        let dependency = dependencies[index];
+        let last_dependent = &mut last_dependent[dependency as usize];
+        if *last_dependent != this {
+            *last_dependent = this;
+            dependencies[kept] = dependency;
+            kept += 1;
+        }
+    }
+    dependencies.truncate(kept);
 }
 
 impl<A> std::fmt::Debug for Builder<A> {
@@ -429,7 +621,13 @@ mod tests {
         };
         let shown: Vec<_> = dag
             .nodes()
-            .map(|node| format!("{}>{}", dag.name(node), names(dag.successors(node))))
+            .map(|node| {
+                format!(
+                    "{}>{}",
+                    dag.name(node),
+                    names(&dag.successors(node).collect::<Vec<_>>())
+                )
+            })
             .collect();
         assert_eq!(shown.join(" "), expected);
         for node in dag.nodes() {

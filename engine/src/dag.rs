@@ -1,6 +1,8 @@
 //! The immutable graph.
 
 use std::fmt;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use arena::{AllocError, Arena};
@@ -46,27 +48,106 @@ impl NodeId {
 ///
 /// let fetch = dag.node("fetch").unwrap();
 /// let parse = dag.node("parse").unwrap();
-/// assert_eq!(dag.successors(fetch), [parse]);
+/// assert!(dag.successors(fetch).eq([parse]));
 /// assert_eq!(dag.dependency_count(parse), 1);
 /// assert_eq!(dag.name(parse), "parse");
 /// # Ok::<(), engine::BuildError>(())
 /// ```
 pub struct Dag {
     works: ArenaSlice<Work>,
-    /// The successors of node `i` are `targets[offsets[i]..offsets[i + 1]]`.
+    /// The targets of node `i` are `targets[offsets[i]..offsets[i + 1]]`.
     offsets: ArenaSlice<u32>,
-    targets: ArenaSlice<NodeId>,
-    dependency_counts: ArenaSlice<u32>,
-    /// Absent when the symbol of every node has the index of the node.
-    renumbering: Option<Renumbering>,
-    names: Local,
+    targets: ArenaSlice<Target>,
+    /// By counter index: how many dependencies a node, or the members of a join, wait for.
+    counts: ArenaSlice<u32>,
+    joins: ArenaSlice<Join>,
+    edge_count: usize,
+    level_count: usize,
+    names: Option<Names>,
     levels: OnceLock<Levels>,
+    node_cost: NodeCost,
     /// Owns the closures `works` points to. Fields are dropped in order, so it goes before the
     /// arena.
     _closures: Closures,
     /// Owns the memory of everything above. The lock is never taken: it lets a graph be shared
     /// although an arena cannot be.
     _arena: Mutex<Box<dyn Send>>,
+}
+
+/// What a node tells when it has finished: the counter of another node, or of a [`Join`], and what
+/// is known about that counter.
+///
+/// Counters are numbered like nodes, and joins after them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Target(u32);
+
+impl Target {
+    const ONLY: u32 = 1 << 31;
+    const WIDE: u32 = 1 << 30;
+    /// From this many dependencies on, decrements of one counter are worth collecting.
+    const WIDE_FROM: u32 = 16;
+
+    #[inline]
+    fn new(counter: u32, dependency_count: u32) -> Self {
+        debug_assert!(counter < Self::WIDE, "counter {counter} is too large");
+        match dependency_count {
+            1 => Self(counter | Self::ONLY),
+            Self::WIDE_FROM.. => Self(counter | Self::WIDE),
+            _ => Self(counter),
+        }
+    }
+
+    /// Index of the counter.
+    #[inline]
+    pub(crate) fn counter(self) -> u32 {
+        self.0 & (Self::WIDE - 1)
+    }
+
+    /// Whether nothing else counts there, so that the counter need not be touched.
+    #[inline]
+    pub(crate) fn is_only(self) -> bool {
+        self.0 & Self::ONLY != 0
+    }
+
+    /// Whether many nodes count there.
+    #[inline]
+    pub(crate) fn is_wide(self) -> bool {
+        self.0 & Self::WIDE != 0
+    }
+}
+
+/// Nodes next to each other that depend on the same nodes: they share a counter, so that `p`
+/// dependencies of `m` members need `p` targets instead of `p * m`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Join {
+    first: u32,
+    members: u32,
+}
+
+/// What a node took at the last run that measured it: a hint, which a later run may use to decide
+/// at once whether threads pay.
+#[derive(Debug, Default)]
+pub(crate) struct NodeCost(AtomicU32);
+
+impl NodeCost {
+    /// In nanoseconds; 0 when it was never measured.
+    #[inline]
+    pub(crate) fn get(&self) -> f32 {
+        // A hint publishes nothing, so no ordering is needed.
+        f32::from_bits(self.0.load(Ordering::Relaxed))
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, nanoseconds: f32) {
+        self.0.store(nanoseconds.to_bits(), Ordering::Relaxed);
+    }
+}
+
+/// The ids of the nodes.
+struct Names {
+    interner: Local,
+    /// Absent when the symbol of every node has the index of the node.
+    renumbering: Option<Renumbering>,
 }
 
 /// Which symbol a node has, and which node a symbol.
@@ -79,27 +160,44 @@ struct Renumbering {
 /// What a graph is made of.
 pub(crate) struct Parts<A> {
     pub(crate) closures: Closures,
-    pub(crate) names: Local,
     pub(crate) definitions: Vec<Definition>,
-    /// Dependencies of all definitions, as symbols, one definition after the other.
-    pub(crate) dependencies: Vec<Symbol>,
-    /// The definition of every node, when that is not the identity.
-    pub(crate) order: Option<Vec<u32>>,
+    /// Dependencies of all definitions, one definition after the other: indices of symbols, or of
+    /// nodes when there are no names.
+    pub(crate) dependencies: Vec<u32>,
+    pub(crate) names: Option<DefinedNames>,
     /// Owns the memory of the closures, so it goes last: fields are dropped in order.
     pub(crate) arena: A,
+}
+
+/// The names of definitions.
+pub(crate) struct DefinedNames {
+    pub(crate) interner: Local,
+    /// When definition order is not the order of the symbols, or not topological.
+    pub(crate) order: Option<DefinitionOrder>,
+}
+
+/// Which definition becomes which node.
+pub(crate) struct DefinitionOrder {
+    /// By node, its definition.
+    pub(crate) definitions: Vec<u32>,
+    /// By definition, its symbol.
+    pub(crate) symbols: Vec<Symbol>,
 }
 
 /// A node as it was defined.
 pub(crate) struct Definition {
     pub(crate) work: Work,
-    pub(crate) symbol: Symbol,
     /// Where its dependencies end; they begin where those of the definition before end.
     pub(crate) dependencies_end: u32,
 }
 
+/// The most counters a graph can have, for its nodes and its joins.
+pub(crate) const MOST_COUNTERS: usize = Target::WIDE as usize;
+
 impl Dag {
-    /// Freezes definitions whose `order` is topological, whose dependencies are all defined, none
-    /// of them twice for one node, and whose numbers of nodes and edges fit `u32`.
+    /// Freezes definitions whose order is topological, whose dependencies are all defined, none of
+    /// them twice for one node, and whose numbers of edges fit `u32` and of nodes half of
+    /// [`MOST_COUNTERS`].
     ///
     /// Without an order, the symbol of definition `i` must have the index `i`.
     pub(crate) fn freeze<A>(parts: Parts<A>) -> Result<Self, AllocError>
@@ -113,81 +211,159 @@ impl Dag {
             names,
             definitions,
             dependencies,
-            order,
         } = parts;
         let nodes = definitions.len();
+        let (interner, order) = match names {
+            None => (None, None),
+            Some(DefinedNames { interner, order }) => (Some(interner), order),
+        };
         let definition_of = |node: usize| match &order {
             None => node,
-            Some(order) => order[node] as usize,
+            Some(order) => order.definitions[node] as usize,
         };
+        let dependencies_of = |node: usize| {
+            let definition = definition_of(node);
+            let start = match definition {
+                0 => 0,
+                _ => definitions[definition - 1].dependencies_end as usize,
+            };
+            &dependencies[start..definitions[definition].dependencies_end as usize]
+        };
+        let names_count = interner.as_ref().map_or(0, Local::len);
+        let mut node_of_symbol = vec![None; if order.is_some() { names_count } else { 0 }];
+        if let Some(order) = &order {
+            for (node, &definition) in order.definitions.iter().enumerate() {
+                let symbol = order.symbols[definition as usize];
+                node_of_symbol[symbol.index()] = Some(NodeId(node as u32));
+            }
+        }
+        let id = |dependency: u32| match &order {
+            None => dependency as usize,
+            Some(_) => node_of_symbol[dependency as usize]
+                .expect("every dependency is defined")
+                .index(),
+        };
+
+        // Joins and levels.
+        let mut joins: Vec<Join> = Vec::new();
+        let mut target_count = 0;
+        let mut level_of = vec![0_u32; nodes];
+        let mut level_count = 0;
+        let mut before: &[u32] = &[];
+        for node in 0..nodes {
+            let own = dependencies_of(node);
+            if own.len() > 1 && own == before {
+                level_of[node] = level_of[node - 1];
+                match joins.last_mut() {
+                    Some(join) if (join.first + join.members) as usize == node => {
+                        join.members += 1;
+                    }
+                    _ => joins.push(Join {
+                        first: node as u32 - 1,
+                        members: 2,
+                    }),
+                }
+                continue;
+            }
+            let level = own.iter().map(|&dependency| level_of[id(dependency)] + 1);
+            let level = level.max().unwrap_or(0);
+            level_of[node] = level;
+            level_count = level_count.max(level as usize + 1);
+            target_count += own.len();
+            before = own;
+        }
+        drop(level_of);
+
         let mut bytes = Block::bytes::<Work>(nodes)
-            + Block::bytes::<u32>(nodes)
+            + Block::bytes::<u32>(nodes + joins.len())
             + Block::bytes::<u32>(nodes + 1)
-            + Block::bytes::<NodeId>(dependencies.len());
+            + Block::bytes::<Target>(target_count)
+            + Block::bytes::<Join>(joins.len());
         if order.is_some() {
-            bytes += Block::bytes::<Symbol>(nodes) + Block::bytes::<Option<NodeId>>(names.len());
+            bytes += Block::bytes::<Symbol>(nodes) + Block::bytes::<Option<NodeId>>(names_count);
         }
         // SAFETY: the slices go into the graph beside the arena, which is never reset and is
         // dropped last; on an error they are dropped before it.
         let block = unsafe { Block::new(&arena, bytes) };
         let mut block = block?;
         let works = block.slice(nodes, |node| definitions[definition_of(node)].work);
-        let mut dependency_counts = block.slice(nodes, |_| 0_u32);
+        let mut counts = block.slice(nodes + joins.len(), |_| 0_u32);
         let mut offsets = block.slice(nodes + 1, |_| 0_u32);
-        let mut targets = block.slice(dependencies.len(), |_| NodeId(0));
-        let renumbering = order.as_ref().map(|order| {
-            let symbol_of = |node: usize| definitions[order[node] as usize].symbol;
-            let symbols = block.slice(nodes, symbol_of);
-            let mut ids = block.slice(names.len(), |_| None);
-            for (node, symbol) in symbols.iter().enumerate() {
-                ids[symbol.index()] = Some(NodeId(node as u32));
-            }
-            Renumbering {
-                symbols,
-                nodes: ids,
-            }
-        });
-        let id = |symbol: Symbol| match &renumbering {
-            None => symbol.index(),
-            Some(renumbering) => renumbering.nodes[symbol.index()]
-                .expect("every dependency is defined")
-                .index(),
-        };
+        let mut targets = block.slice(target_count, |_| Target(0));
+        let joins = block.slice(joins.len(), |index| joins[index]);
 
-        // Count successors, turn the counts into the ends of their ranges, and fill the ranges from
-        // the back: afterwards every offset is a start, and successors are in ascending order.
-        for &dependency in &dependencies {
-            offsets[id(dependency)] += 1;
+        // Count targets, turn the counts into the ends of their ranges, and fill the ranges from
+        // the back: afterwards every offset is a start, and targets are in the order of the nodes
+        // they lead to. The members of a join are counted once.
+        let mut join = 0;
+        for node in 0..nodes {
+            let own = dependencies_of(node);
+            counts[node] = own.len() as u32;
+            if let Some(current) = joins.get(join) {
+                if node > current.first as usize {
+                    if node + 1 == (current.first + current.members) as usize {
+                        join += 1;
+                    }
+                    continue;
+                }
+                if node == current.first as usize {
+                    counts[nodes + join] = own.len() as u32;
+                }
+            }
+            for &dependency in own {
+                offsets[id(dependency)] += 1;
+            }
         }
         let mut end = 0;
         for offset in offsets.iter_mut() {
             end += *offset;
             *offset = end;
         }
+        let mut join = joins.len();
         for node in (0..nodes).rev() {
-            let definition = definition_of(node);
-            let start = match definition {
-                0 => 0,
-                _ => definitions[definition - 1].dependencies_end as usize,
-            };
-            let end = definitions[definition].dependencies_end as usize;
-            dependency_counts[node] = (end - start) as u32;
-            for &dependency in &dependencies[start..end] {
+            let mut counter = node;
+            if join > 0 {
+                let current = joins[join - 1];
+                if node < (current.first + current.members) as usize {
+                    if node > current.first as usize {
+                        continue;
+                    }
+                    if node == current.first as usize {
+                        join -= 1;
+                        counter = nodes + join;
+                    }
+                }
+            }
+            let own = dependencies_of(node);
+            for &dependency in own {
                 let dependency = id(dependency);
                 debug_assert!(dependency < node, "{dependency} is not before {node}");
                 offsets[dependency] -= 1;
-                targets[offsets[dependency] as usize] = NodeId(node as u32);
+                targets[offsets[dependency] as usize] =
+                    Target::new(counter as u32, own.len() as u32);
             }
         }
+        let renumbering = order.as_ref().map(|order| Renumbering {
+            symbols: block.slice(nodes, |node| {
+                order.symbols[order.definitions[node] as usize]
+            }),
+            nodes: block.slice(names_count, |symbol| node_of_symbol[symbol]),
+        });
 
         Ok(Self {
             works,
             offsets,
             targets,
-            dependency_counts,
-            renumbering,
-            names,
+            counts,
+            joins,
+            edge_count: dependencies.len(),
+            level_count,
+            names: interner.map(|interner| Names {
+                interner,
+                renumbering,
+            }),
             levels: OnceLock::new(),
+            node_cost: NodeCost::default(),
             _closures: closures,
             _arena: Mutex::new(Box::new(arena)),
         })
@@ -208,35 +384,43 @@ impl Dag {
     /// Number of edges.
     #[inline]
     pub fn edge_count(&self) -> usize {
-        self.targets.len()
+        self.edge_count
     }
 
-    /// The node with this id.
+    /// Number of nodes on the longest path.
+    #[inline]
+    pub fn level_count(&self) -> usize {
+        self.level_count
+    }
+
+    /// The node with this id; none in a graph that was built without ids.
     #[inline]
     pub fn node(&self, id: &str) -> Option<NodeId> {
-        let symbol = self.names.get(id)?;
-        match &self.renumbering {
+        let names = self.names.as_ref()?;
+        let symbol = names.interner.get(id)?;
+        match &names.renumbering {
             // A definition that failed may have left its name behind.
             None => (symbol.index() < self.len()).then(|| NodeId(symbol.index() as u32)),
             Some(renumbering) => renumbering.nodes[symbol.index()],
         }
     }
 
-    /// The id `node` was given when it was defined.
+    /// The id `node` was given when it was defined; empty in a graph that was built without ids.
     ///
     /// # Panics
     ///
     /// Panics when there is no such node.
     #[inline]
     pub fn name(&self, node: NodeId) -> &str {
-        let symbol = match &self.renumbering {
-            None => {
-                assert!(node.index() < self.len(), "{node:?} is not of this graph");
-                Symbol::from_index(node.0)
-            }
+        assert!(node.index() < self.len(), "{node:?} is not of this graph");
+        let Some(names) = &self.names else {
+            return "";
+        };
+        let symbol = match &names.renumbering {
+            None => Symbol::from_index(node.0),
             Some(renumbering) => renumbering.symbols[node.index()],
         };
-        self.names.resolve(symbol)
+        names.interner.resolve(symbol)
     }
 
     /// The nodes that depend on `node`, each once, in ascending order.
@@ -245,10 +429,11 @@ impl Dag {
     ///
     /// Panics when there is no such node.
     #[inline]
-    pub fn successors(&self, node: NodeId) -> &[NodeId] {
-        let start = self.offsets[node.index()] as usize;
-        let end = self.offsets[node.index() + 1] as usize;
-        &self.targets[start..end]
+    pub fn successors(&self, node: NodeId) -> impl Iterator<Item = NodeId> + Clone {
+        self.targets(node)
+            .iter()
+            .flat_map(|target| self.members(target.counter()))
+            .map(NodeId)
     }
 
     /// Number of nodes that `node` depends on.
@@ -258,7 +443,8 @@ impl Dag {
     /// Panics when there is no such node.
     #[inline]
     pub fn dependency_count(&self, node: NodeId) -> usize {
-        self.dependency_counts[node.index()] as usize
+        assert!(node.index() < self.len(), "{node:?} is not of this graph");
+        self.counts[node.index()] as usize
     }
 
     /// All nodes, in topological order.
@@ -272,16 +458,70 @@ impl Dag {
         self.levels.get_or_init(|| Levels::new(self))
     }
 
+    /// By counter index, what a run counts down from: the nodes', then the joins'.
     #[inline]
-    pub(crate) fn dependency_counts(&self) -> &[u32] {
-        &self.dependency_counts
+    pub(crate) fn counts(&self) -> &[u32] {
+        &self.counts
     }
 
-    /// Calls the work of `node` on the current thread.
+    /// The counters that `node` counts down when it has finished.
     #[inline]
-    pub(crate) fn call(&self, node: NodeId) -> Result<(), NodeError> {
+    pub(crate) fn targets(&self, node: NodeId) -> &[Target] {
+        let start = self.offsets[node.index()] as usize;
+        let end = self.offsets[node.index() + 1] as usize;
+        &self.targets[start..end]
+    }
+
+    /// The nodes that are ready when this counter has come to 0: the node itself, or the members of
+    /// the join.
+    #[inline]
+    pub(crate) fn members(&self, counter: u32) -> Range<u32> {
+        match (counter as usize).checked_sub(self.len()) {
+            None => counter..counter + 1,
+            Some(join) => {
+                let Join { first, members } = self.joins[join];
+                first..first + members
+            }
+        }
+    }
+
+    /// What a node took at an earlier run.
+    #[inline]
+    pub(crate) fn node_cost(&self) -> &NodeCost {
+        &self.node_cost
+    }
+
+    /// Calls the work of the node of `run`, which must be of this graph, on the current thread.
+    #[inline]
+    pub(crate) fn call(&self, run: &Run<'_>) -> Result<(), NodeError> {
         // SAFETY: the closures and their arena are fields of `self`.
-        unsafe { self.works[node.index()].call(&Run::new(self, node)) }
+        unsafe { self.works[run.node().index()].call(run) }
+    }
+}
+
+impl Dag {
+    /// Calls the work of the nodes from that of `run` to `end`, one after the other, making `run`
+    /// the run of each; afterwards its node is the one that failed or panicked, the first that was
+    /// not called because `stop` was raised, or `end`.
+    // Not inlined, because its loop is as tight as it can be only by itself.
+    #[inline(never)]
+    pub(crate) fn call_in_order(
+        &self,
+        run: &mut Run<'_>,
+        end: usize,
+        stop: &AtomicBool,
+    ) -> Result<(), NodeError> {
+        let start = run.node().index();
+        for (work, index) in self.works[start..end].iter().zip(start as u32..) {
+            run.set_node(NodeId(index));
+            if stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            // SAFETY: the closures and their arena are fields of `self`.
+            unsafe { work.call(run) }?;
+        }
+        run.set_node(NodeId(end as u32));
+        Ok(())
     }
 }
 

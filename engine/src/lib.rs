@@ -35,10 +35,12 @@
 //!   is a sequential walk on that thread, so it cannot wait for a worker that waits for it.
 
 mod build;
+mod cancel;
 mod dag;
 mod data;
 mod execution;
 pub mod import;
+mod options;
 mod outcome;
 mod ready;
 mod run;
@@ -50,12 +52,14 @@ mod task;
 mod work;
 mod worker;
 
-pub use build::{BuildError, Builder};
+pub use build::{BuildError, Builder, IdBuilder};
+pub use cancel::{CancelHook, CancelToken};
 pub use dag::{Dag, Levels, NodeId};
 pub use data::{Metrics, NodeData};
+pub use options::{Observer, Options, Policy};
 pub use outcome::{Cause, Failure, Outcome};
 pub use ready::ReadySet;
-pub use run::{NodeError, Run};
+pub use run::{Cancelled, NodeError, Run, Skip, TimedOut};
 pub use schedule::{
     BoundedPool, DirectThreads, RayonGraph, RayonLevel, Scheduler, SchedulerError, Sequential,
     Strategy, TasksPanicked, UnknownStrategy, WorkStealing,

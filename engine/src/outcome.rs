@@ -35,7 +35,7 @@ pub struct Outcome {
     pub(crate) waiting: Vec<AtomicU32>,
 }
 
-/// A node that failed or panicked.
+/// A node that failed, panicked or timed out.
 #[derive(Debug)]
 pub struct Failure {
     /// The node.
@@ -51,6 +51,16 @@ pub enum Cause {
     Error(NodeError),
     /// Its work panicked with this message.
     Panic(String),
+}
+
+impl Cause {
+    /// The error that the work returned, when it did.
+    pub fn error(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
+        match self {
+            Self::Error(error) => Some(&**error),
+            Self::Panic(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Cause {
@@ -99,7 +109,7 @@ impl Outcome {
         self.completed() == self.len()
     }
 
-    /// The nodes that failed or panicked, in the order of their ids.
+    /// The nodes that failed, panicked or timed out, in the order of their ids.
     #[inline]
     pub fn failures(&self) -> &[Failure] {
         &self.failures
@@ -118,18 +128,25 @@ impl Outcome {
     }
 }
 
-/// `3 nodes: 2 completed, 1 failed, 0 panicked, 0 skipped`
+/// `3 nodes: 2 completed, 1 failed, 0 panicked, 0 skipped`; the other states are only named when
+/// nodes are in them.
 impl fmt::Display for Outcome {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const ALWAYS: [NodeState; 4] = [
+            NodeState::Completed,
+            NodeState::Failed,
+            NodeState::Panicked,
+            NodeState::Skipped,
+        ];
         let nodes = self.len();
-        write!(
-            formatter,
-            "{nodes} {}: {} completed, {} failed, {} panicked, {} skipped",
-            if nodes == 1 { "node" } else { "nodes" },
-            self.count(NodeState::Completed),
-            self.count(NodeState::Failed),
-            self.count(NodeState::Panicked),
-            self.count(NodeState::Skipped),
-        )
+        let plural = if nodes == 1 { "node" } else { "nodes" };
+        write!(formatter, "{nodes} {plural}: ")?;
+        let others = NodeState::ALL.into_iter();
+        let others = others.filter(|state| !ALWAYS.contains(state) && self.count(*state) > 0);
+        for (index, state) in ALWAYS.into_iter().chain(others).enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(formatter, "{comma}{} {}", self.count(state), state.name())?;
+        }
+        Ok(())
     }
 }

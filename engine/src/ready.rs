@@ -68,7 +68,7 @@ impl<'d> ReadySet<'d> {
             self.refuse(node);
         }
         self.waiting[node.index()] = COMPLETED;
-        for &successor in self.dag.successors(node) {
+        for successor in self.dag.successors(node) {
             let waiting = &mut self.waiting[successor.index()];
             *waiting -= 1;
             if *waiting == 0 {
@@ -80,7 +80,8 @@ impl<'d> ReadySet<'d> {
     /// Starts again with the roots, reusing the memory. Takes O(nodes) time.
     pub fn reset(&mut self) {
         self.waiting.clear();
-        self.waiting.extend_from_slice(self.dag.dependency_counts());
+        self.waiting
+            .extend_from_slice(&self.dag.counts()[..self.dag.len()]);
         self.queue.clear();
         self.popped = 0;
         let roots = self

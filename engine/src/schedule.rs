@@ -18,7 +18,7 @@ use std::fmt;
 use std::io;
 use std::str::FromStr;
 
-use crate::{Dag, Outcome};
+use crate::{Dag, Options, Outcome};
 
 /// A strategy for running graphs.
 ///
@@ -47,10 +47,16 @@ pub trait Scheduler: Send + Sync {
     /// The name of the strategy, as [`Strategy`] spells it.
     fn name(&self) -> &'static str;
 
-    /// Runs `dag` and puts the state of every node into `outcome`, reusing its memory.
+    /// Runs `dag` as `options` say and puts the state of every node into `outcome`, reusing its
+    /// memory.
     ///
-    /// Returns when all nodes have finished.
-    fn run_into(&self, dag: &Dag, outcome: &mut Outcome);
+    /// Returns when all nodes have finished or the run was stopped.
+    fn run_with(&self, dag: &Dag, options: &Options<'_>, outcome: &mut Outcome);
+
+    /// Runs `dag` with the default options and puts the state of every node into `outcome`.
+    fn run_into(&self, dag: &Dag, outcome: &mut Outcome) {
+        self.run_with(dag, &Options::default(), outcome);
+    }
 
     /// Runs `dag` and returns the state of every node.
     fn run(&self, dag: &Dag) -> Outcome {
@@ -192,7 +198,7 @@ fn rayon_pool(workers: usize) -> Result<rayon::ThreadPool, SchedulerError> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(crate::worker::at_least_one(workers)?)
         .thread_name(|index| format!("engine-rayon-{index}"))
-        .start_handler(|_| crate::worker::mark_thread())
+        .start_handler(crate::worker::mark_thread)
         .build()
         .map_err(|error| SchedulerError::Thread(io::Error::other(error)))
 }

@@ -1,5 +1,6 @@
 //! The state of every node, shared by the threads of a run.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::NodeId;
@@ -7,6 +8,7 @@ use crate::NodeId;
 /// How far a node has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum NodeState {
     /// It has not run.
     #[default]
@@ -17,11 +19,40 @@ pub enum NodeState {
     Failed,
     /// Its work panicked.
     Panicked,
-    /// It was not run because a node it depends on failed, panicked or was skipped.
+    /// Its work returned [`TimedOut`](crate::TimedOut).
+    TimedOut,
+    /// The run was stopped before its turn, or its work returned [`Cancelled`](crate::Cancelled).
+    Cancelled,
+    /// It was not run because something it depends on did not complete, or its work returned
+    /// [`Skip`](crate::Skip).
     Skipped,
 }
 
 impl NodeState {
+    /// All states.
+    pub const ALL: [Self; 7] = [
+        Self::Pending,
+        Self::Completed,
+        Self::Failed,
+        Self::Panicked,
+        Self::TimedOut,
+        Self::Cancelled,
+        Self::Skipped,
+    ];
+
+    /// The name, as it is written in summaries.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Panicked => "panicked",
+            Self::TimedOut => "timed out",
+            Self::Cancelled => "cancelled",
+            Self::Skipped => "skipped",
+        }
+    }
+
     #[inline]
     fn from_byte(byte: u8) -> Self {
         match byte {
@@ -29,10 +60,16 @@ impl NodeState {
             1 => Self::Completed,
             2 => Self::Failed,
             3 => Self::Panicked,
+            4 => Self::TimedOut,
+            5 => Self::Cancelled,
             _ => Self::Skipped,
         }
     }
 }
+
+/// The byte of a node that skipped itself: what depends on it runs, other than after
+/// [`NodeState::Skipped`]. Outside both are the same.
+const SKIPPED_ITSELF: u8 = NodeState::Skipped as u8 + 1;
 
 /// One [`NodeState`] for every node, one byte each, readable and writable from any thread.
 ///
@@ -62,8 +99,36 @@ impl NodeStates {
 
     /// Makes it `nodes` pending nodes, reusing the memory. Takes O(`nodes`) time.
     pub fn reset(&mut self, nodes: usize) {
-        self.0.clear();
-        self.0.extend((0..nodes).map(|_| AtomicU8::new(0)));
+        self.resize(nodes);
+        self.fill(0..nodes, NodeState::Pending);
+    }
+
+    /// Makes it `nodes` nodes, whose states are to be set. Takes no time for as many as before.
+    #[inline]
+    pub(crate) fn resize(&mut self, nodes: usize) {
+        if self.0.len() != nodes {
+            self.0.resize_with(nodes, || AtomicU8::new(0));
+        }
+    }
+
+    /// Sets the states of `nodes`. Without sharing this is one fill of memory.
+    #[inline]
+    pub(crate) fn fill(&mut self, nodes: Range<usize>, state: NodeState) {
+        for byte in &mut self.0[nodes] {
+            *byte.get_mut() = state as u8;
+        }
+    }
+
+    /// Makes `node` one that skipped itself.
+    #[inline]
+    pub(crate) fn set_skipped_itself(&self, node: NodeId) {
+        self.0[node.index()].store(SKIPPED_ITSELF, Ordering::Release);
+    }
+
+    /// Whether what depends on `node` is skipped for that: it was skipped, but not by itself.
+    #[inline]
+    pub(crate) fn is_passed_over(&self, node: NodeId) -> bool {
+        self.0[node.index()].load(Ordering::Acquire) == NodeState::Skipped as u8
     }
 
     /// The state of `node`.
@@ -121,13 +186,7 @@ mod tests {
     fn every_state_survives_its_byte() {
         let states = NodeStates::new(1);
         let node = NodeId::from_index(0);
-        for state in [
-            NodeState::Pending,
-            NodeState::Completed,
-            NodeState::Failed,
-            NodeState::Panicked,
-            NodeState::Skipped,
-        ] {
+        for state in NodeState::ALL {
             states.set(node, state);
             assert_eq!(states.get(node), state);
         }

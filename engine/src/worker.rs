@@ -7,6 +7,12 @@ use crate::SchedulerError;
 
 thread_local! {
     static ON_WORKER: Cell<bool> = const { Cell::new(false) };
+    static INDEX: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The number of the current thread in its scheduler, from 0.
+pub(crate) fn index() -> usize {
+    INDEX.get()
 }
 
 /// Whether the current thread works for a scheduler, so that it must not wait for one.
@@ -14,9 +20,10 @@ pub(crate) fn on_worker() -> bool {
     ON_WORKER.get()
 }
 
-/// Marks the current thread as a worker for the rest of its life.
-pub(crate) fn mark_thread() {
+/// Marks the current thread as the worker with this number for the rest of its life.
+pub(crate) fn mark_thread(index: usize) {
     ON_WORKER.set(true);
+    INDEX.set(index);
 }
 
 /// Marks the current thread as a worker until the guard is dropped.
@@ -56,7 +63,7 @@ impl Threads {
         let thread = std::thread::Builder::new()
             .name(format!("engine-worker-{index}"))
             .spawn(move || {
-                mark_thread();
+                mark_thread(index);
                 work();
             })
             .map_err(SchedulerError::Thread)?;

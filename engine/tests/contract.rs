@@ -774,7 +774,7 @@ fn definition_order_does_not_change_the_graph() {
         });
     let edges = |dag: &Dag| -> HashSet<(String, String)> {
         dag.nodes()
-            .flat_map(|node| dag.successors(node).iter().map(move |&other| (node, other)))
+            .flat_map(|node| dag.successors(node).map(move |other| (node, other)))
             .map(|(from, to)| (dag.name(from).to_owned(), dag.name(to).to_owned()))
             .collect()
     };
@@ -798,7 +798,7 @@ fn definition_order_does_not_change_the_graph() {
             assert_eq!(edges(&shuffled), edges(&sorted));
             for node in shuffled.nodes() {
                 assert_eq!(shuffled.node(shuffled.name(node)), Some(node));
-                assert!(shuffled.successors(node).iter().all(|&other| other > node));
+                assert!(shuffled.successors(node).all(|other| other > node));
             }
             // Every node kept its own work.
             assert!(engine::Sequential.run(&shuffled).all_completed());

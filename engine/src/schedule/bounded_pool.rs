@@ -15,7 +15,7 @@ use crossbeam::channel::{self, Receiver, Sender, TrySendError};
 use crate::execution::{self, Execution, panic_message};
 use crate::task::{Tally, Task, share};
 use crate::worker::{Threads, at_least_one, on_worker};
-use crate::{Dag, Outcome, Scheduler, SchedulerError, Strategy};
+use crate::{Dag, Options, Outcome, Scheduler, SchedulerError, Strategy};
 
 /// Threads that take tasks from a queue with a limit.
 ///
@@ -268,8 +268,10 @@ impl Scheduler for BoundedPool {
         Strategy::BoundedPool.name()
     }
 
-    fn run_into(&self, dag: &Dag, outcome: &mut Outcome) {
-        execution::run_one(dag, outcome, |executions| self.run_graphs(executions));
+    fn run_with(&self, dag: &Dag, options: &Options<'_>, outcome: &mut Outcome) {
+        execution::run_one(dag, options, outcome, |executions| {
+            self.run_graphs(executions)
+        });
     }
 
     fn run_all(&self, dags: &[Dag]) -> Vec<Outcome> {

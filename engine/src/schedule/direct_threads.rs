@@ -6,7 +6,7 @@ use crossbeam::channel;
 
 use crate::execution::{self, Execution};
 use crate::worker::{WorkerMark, at_least_one, mark_thread};
-use crate::{Dag, NodeId, Outcome, Scheduler, SchedulerError, Strategy};
+use crate::{Dag, NodeId, Options, Outcome, Scheduler, SchedulerError, Strategy};
 
 /// Starts a fresh thread for every node, at most `workers` of them alive at the same time in a run.
 ///
@@ -53,7 +53,7 @@ impl DirectThreads {
                     };
                     let done = done.clone();
                     let thread = thread::Builder::new().spawn_scoped(scope, move || {
-                        mark_thread();
+                        mark_thread(seat);
                         execution.run(node);
                         done.send(seat)
                             .expect("the receiver is on the caller's stack");
@@ -103,8 +103,10 @@ impl Scheduler for DirectThreads {
         Strategy::DirectThreads.name()
     }
 
-    fn run_into(&self, dag: &Dag, outcome: &mut Outcome) {
-        execution::run_one(dag, outcome, |executions| self.run_graphs(executions));
+    fn run_with(&self, dag: &Dag, options: &Options<'_>, outcome: &mut Outcome) {
+        execution::run_one(dag, options, outcome, |executions| {
+            self.run_graphs(executions)
+        });
     }
 
     fn run_all(&self, dags: &[Dag]) -> Vec<Outcome> {

@@ -3,7 +3,7 @@
 use rayon::{Scope, ThreadPool};
 
 use crate::execution::{self, Execution};
-use crate::{Dag, NodeId, Outcome, Scheduler, SchedulerError, Strategy};
+use crate::{Dag, NodeId, Options, Outcome, Scheduler, SchedulerError, Strategy};
 
 /// Counts down the dependencies of each node and spawns it into a rayon scope when it is ready.
 ///
@@ -49,8 +49,10 @@ impl Scheduler for RayonGraph {
         Strategy::RayonGraph.name()
     }
 
-    fn run_into(&self, dag: &Dag, outcome: &mut Outcome) {
-        execution::run_one(dag, outcome, |executions| self.run_graphs(executions));
+    fn run_with(&self, dag: &Dag, options: &Options<'_>, outcome: &mut Outcome) {
+        execution::run_one(dag, options, outcome, |executions| {
+            self.run_graphs(executions)
+        });
     }
 
     fn run_all(&self, dags: &[Dag]) -> Vec<Outcome> {

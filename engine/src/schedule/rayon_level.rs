@@ -4,7 +4,7 @@ use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use crate::execution::{self, Execution};
-use crate::{Dag, Outcome, Scheduler, SchedulerError, Strategy};
+use crate::{Dag, Options, Outcome, Scheduler, SchedulerError, Strategy};
 
 /// Runs the levels of a graph one after the other, each as one parallel iteration of rayon's.
 ///
@@ -39,8 +39,8 @@ impl Scheduler for RayonLevel {
         Strategy::RayonLevel.name()
     }
 
-    fn run_into(&self, dag: &Dag, outcome: &mut Outcome) {
-        execution::run_one(dag, outcome, |executions| {
+    fn run_with(&self, dag: &Dag, options: &Options<'_>, outcome: &mut Outcome) {
+        execution::run_one(dag, options, outcome, |executions| {
             self.0.install(|| Self::run_levels(executions));
         });
     }

@@ -1,7 +1,7 @@
 //! A scheduler that runs all nodes on the calling thread.
 
 use crate::execution::walk;
-use crate::{Dag, Outcome, Scheduler, Strategy};
+use crate::{Dag, Options, Outcome, Scheduler, Strategy};
 
 /// Walks the nodes in the order of their ids, which is topological, on the calling thread.
 ///
@@ -15,7 +15,7 @@ impl Scheduler for Sequential {
         Strategy::Sequential.name()
     }
 
-    fn run_into(&self, dag: &Dag, outcome: &mut Outcome) {
-        walk(dag, outcome);
+    fn run_with(&self, dag: &Dag, options: &Options<'_>, outcome: &mut Outcome) {
+        walk(dag, options, outcome);
     }
 }

@@ -16,7 +16,7 @@ use crossbeam::utils::CachePadded;
 use crate::execution::{self, Execution};
 use crate::task::{Tally, Task, share};
 use crate::worker::{Threads, WorkerMark, at_least_one};
-use crate::{Dag, Outcome, Scheduler, SchedulerError, Strategy};
+use crate::{Dag, Options, Outcome, Scheduler, SchedulerError, Strategy};
 
 /// Rounds a worker looks for work in vain before it yields its core, and before it goes to sleep.
 /// Looking again is cheaper than being woken; yielding lets a worker that lost its core go on.
@@ -86,7 +86,7 @@ impl WorkStealing {
         let deque = match self.seat.try_lock() {
             Ok(deque) => deque,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return executions.iter().for_each(Execution::walk),
+            Err(TryLockError::WouldBlock) => return executions.iter().for_each(walk_all),
         };
         let _mark = WorkerMark::new();
         share(executions, |roots| {
@@ -105,6 +105,11 @@ impl WorkStealing {
             debug_assert!(deque.is_empty(), "a finished run leaves no task");
         });
     }
+}
+
+/// Runs everything on the current thread.
+fn walk_all(execution: &Execution<'_>) {
+    execution.walk(0, usize::MAX);
 }
 
 /// When a worker may stop working.
@@ -321,8 +326,10 @@ impl Scheduler for WorkStealing {
         Strategy::WorkStealing.name()
     }
 
-    fn run_into(&self, dag: &Dag, outcome: &mut Outcome) {
-        execution::run_one(dag, outcome, |executions| self.run_graphs(executions));
+    fn run_with(&self, dag: &Dag, options: &Options<'_>, outcome: &mut Outcome) {
+        execution::run_one(dag, options, outcome, |executions| {
+            self.run_graphs(executions)
+        });
     }
 
     fn run_all(&self, dags: &[Dag]) -> Vec<Outcome> {
