@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use arena::{AllocError, Arena};
-use intern::{Interner, Local, Symbol};
+use intern::{Compact, Interner, Symbol};
 
+use crate::dependencies::Dependencies;
 use crate::slice::{ArenaSlice, Block};
 use crate::work::{Closures, Work};
 use crate::{NodeError, Run};
@@ -145,33 +146,34 @@ impl NodeCost {
 
 /// The ids of the nodes.
 struct Names {
-    interner: Local,
+    interner: Compact,
     /// Absent when the symbol of every node has the index of the node.
     renumbering: Option<Renumbering>,
 }
 
 /// Which symbol a node has, and which node a symbol.
 struct Renumbering {
+    /// By node.
     symbols: ArenaSlice<Symbol>,
-    /// By symbol; absent for a name that was used but whose node was never defined.
-    nodes: ArenaSlice<Option<NodeId>>,
+    /// By symbol.
+    nodes: ArenaSlice<NodeId>,
 }
 
 /// What a graph is made of.
 pub(crate) struct Parts<A> {
     pub(crate) closures: Closures,
-    pub(crate) definitions: Vec<Definition>,
-    /// Dependencies of all definitions, one definition after the other: indices of symbols, or of
-    /// nodes when there are no names.
-    pub(crate) dependencies: Vec<u32>,
+    /// By definition.
+    pub(crate) works: Vec<Work>,
+    /// By node.
+    pub(crate) dependencies: Dependencies,
     pub(crate) names: Option<DefinedNames>,
     /// Owns the memory of the closures, so it goes last: fields are dropped in order.
     pub(crate) arena: A,
 }
 
-/// The names of definitions.
+/// The names of definitions: as many as there are.
 pub(crate) struct DefinedNames {
-    pub(crate) interner: Local,
+    pub(crate) interner: Compact,
     /// When definition order is not the order of the symbols, or not topological.
     pub(crate) order: Option<DefinitionOrder>,
 }
@@ -184,22 +186,24 @@ pub(crate) struct DefinitionOrder {
     pub(crate) symbols: Vec<Symbol>,
 }
 
-/// A node as it was defined.
-pub(crate) struct Definition {
-    pub(crate) work: Work,
-    /// Where its dependencies end; they begin where those of the definition before end.
-    pub(crate) dependencies_end: u32,
+/// What freezing remembers of a node.
+#[derive(Clone, Copy)]
+struct Mark {
+    /// 1 for a root; 1 more than the greatest of its dependencies for any other node.
+    level: u32,
+    /// How many targets the node has, then where the next of them goes.
+    targets: u32,
 }
 
 /// The most counters a graph can have, for its nodes and its joins.
 pub(crate) const MOST_COUNTERS: usize = Target::WIDE as usize;
 
 impl Dag {
-    /// Freezes definitions whose order is topological, whose dependencies are all defined, none of
-    /// them twice for one node, and whose numbers of edges fit `u32` and of nodes half of
-    /// [`MOST_COUNTERS`].
+    /// Freezes nodes that depend on nodes before them, on none of them twice, and whose numbers of
+    /// edges fit `u32` and of nodes half of [`MOST_COUNTERS`].
     ///
-    /// Without an order, the symbol of definition `i` must have the index `i`.
+    /// Without an order, definition `i` is node `i`, and its symbol has the index `i`. Everything
+    /// goes into one block of the arena.
     pub(crate) fn freeze<A>(parts: Parts<A>) -> Result<Self, AllocError>
     where
         A: Arena + Send + 'static,
@@ -209,51 +213,32 @@ impl Dag {
             arena,
             closures,
             names,
-            definitions,
+            works: defined,
             dependencies,
         } = parts;
-        let nodes = definitions.len();
+        let nodes = defined.len();
         let (interner, order) = match names {
             None => (None, None),
             Some(DefinedNames { interner, order }) => (Some(interner), order),
         };
-        let definition_of = |node: usize| match &order {
-            None => node,
-            Some(order) => order.definitions[node] as usize,
-        };
-        let dependencies_of = |node: usize| {
-            let definition = definition_of(node);
-            let start = match definition {
-                0 => 0,
-                _ => definitions[definition - 1].dependencies_end as usize,
-            };
-            &dependencies[start..definitions[definition].dependencies_end as usize]
-        };
-        let names_count = interner.as_ref().map_or(0, Local::len);
-        let mut node_of_symbol = vec![None; if order.is_some() { names_count } else { 0 }];
-        if let Some(order) = &order {
-            for (node, &definition) in order.definitions.iter().enumerate() {
-                let symbol = order.symbols[definition as usize];
-                node_of_symbol[symbol.index()] = Some(NodeId(node as u32));
-            }
-        }
-        let id = |dependency: u32| match &order {
-            None => dependency as usize,
-            Some(_) => node_of_symbol[dependency as usize]
-                .expect("every dependency is defined")
-                .index(),
-        };
 
-        // Joins and levels.
+        // Joins, levels, and how many targets each node has. The members of a join count once.
+        let mut marks = vec![
+            Mark {
+                level: 0,
+                targets: 0
+            };
+            nodes
+        ];
         let mut joins: Vec<Join> = Vec::new();
         let mut target_count = 0;
-        let mut level_of = vec![0_u32; nodes];
         let mut level_count = 0;
         let mut before: &[u32] = &[];
         for node in 0..nodes {
-            let own = dependencies_of(node);
-            if own.len() > 1 && own == before {
-                level_of[node] = level_of[node - 1];
+            let own = dependencies.of(node);
+            // The first is compared alone, since it nearly always differs.
+            if own.len() > 1 && own.first() == before.first() && own == before {
+                marks[node].level = marks[node - 1].level;
                 match joins.last_mut() {
                     Some(join) if (join.first + join.members) as usize == node => {
                         join.members += 1;
@@ -265,14 +250,21 @@ impl Dag {
                 }
                 continue;
             }
-            let level = own.iter().map(|&dependency| level_of[id(dependency)] + 1);
-            let level = level.max().unwrap_or(0);
-            level_of[node] = level;
+            let mut level = 0;
+            for &dependency in own {
+                debug_assert!(
+                    (dependency as usize) < node,
+                    "{dependency} is before {node}"
+                );
+                let mark = &mut marks[dependency as usize];
+                mark.targets += 1;
+                level = level.max(mark.level);
+            }
+            marks[node].level = level + 1;
             level_count = level_count.max(level as usize + 1);
             target_count += own.len();
             before = own;
         }
-        drop(level_of);
 
         let mut bytes = Block::bytes::<Work>(nodes)
             + Block::bytes::<u32>(nodes + joins.len())
@@ -280,74 +272,64 @@ impl Dag {
             + Block::bytes::<Target>(target_count)
             + Block::bytes::<Join>(joins.len());
         if order.is_some() {
-            bytes += Block::bytes::<Symbol>(nodes) + Block::bytes::<Option<NodeId>>(names_count);
+            bytes += Block::bytes::<Symbol>(nodes) + Block::bytes::<NodeId>(nodes);
         }
         // SAFETY: the slices go into the graph beside the arena, which is never reset and is
         // dropped last; on an error they are dropped before it.
         let block = unsafe { Block::new(&arena, bytes) };
         let mut block = block?;
-        let works = block.slice(nodes, |node| definitions[definition_of(node)].work);
-        let mut counts = block.slice(nodes + joins.len(), |_| 0_u32);
-        let mut offsets = block.slice(nodes + 1, |_| 0_u32);
-        let mut targets = block.slice(target_count, |_| Target(0));
-        let joins = block.slice(joins.len(), |index| joins[index]);
-
-        // Count targets, turn the counts into the ends of their ranges, and fill the ranges from
-        // the back: afterwards every offset is a start, and targets are in the order of the nodes
-        // they lead to. The members of a join are counted once.
-        let mut join = 0;
-        for node in 0..nodes {
-            let own = dependencies_of(node);
-            counts[node] = own.len() as u32;
-            if let Some(current) = joins.get(join) {
-                if node > current.first as usize {
-                    if node + 1 == (current.first + current.members) as usize {
-                        join += 1;
-                    }
-                    continue;
-                }
-                if node == current.first as usize {
-                    counts[nodes + join] = own.len() as u32;
-                }
-            }
-            for &dependency in own {
-                offsets[id(dependency)] += 1;
-            }
-        }
+        let works = match &order {
+            None => block.slice(nodes, |node| defined[node]),
+            Some(order) => block.slice(nodes, |node| defined[order.definitions[node] as usize]),
+        };
+        let counts = block.slice(nodes + joins.len(), |counter| {
+            let node = match counter.checked_sub(nodes) {
+                None => counter,
+                Some(join) => joins[join].first as usize,
+            };
+            dependencies.of(node).len() as u32
+        });
         let mut end = 0;
-        for offset in offsets.iter_mut() {
-            end += *offset;
-            *offset = end;
-        }
-        let mut join = joins.len();
-        for node in (0..nodes).rev() {
-            let mut counter = node;
-            if join > 0 {
-                let current = joins[join - 1];
-                if node < (current.first + current.members) as usize {
-                    if node > current.first as usize {
-                        continue;
-                    }
-                    if node == current.first as usize {
-                        join -= 1;
-                        counter = nodes + join;
-                    }
-                }
+        let offsets = block.slice(nodes + 1, |node| {
+            let start = end;
+            if let Some(mark) = marks.get_mut(node) {
+                end += mark.targets;
+                mark.targets = start;
             }
-            let own = dependencies_of(node);
+            start
+        });
+        // In the order of the nodes they lead to.
+        let mut targets = block.slice(target_count, |_| Target(0));
+        let mut unfilled = joins.iter().enumerate().peekable();
+        let mut node = 0;
+        while node < nodes {
+            let own = dependencies.of(node);
+            let (counter, members) = match unfilled.next_if(|(_, join)| join.first as usize == node)
+            {
+                None => (node, 1),
+                Some((index, join)) => (nodes + index, join.members as usize),
+            };
+            let target = Target::new(counter as u32, own.len() as u32);
             for &dependency in own {
-                let dependency = id(dependency);
-                debug_assert!(dependency < node, "{dependency} is not before {node}");
-                offsets[dependency] -= 1;
-                targets[offsets[dependency] as usize] =
-                    Target::new(counter as u32, own.len() as u32);
+                let next = &mut marks[dependency as usize].targets;
+                targets[*next as usize] = target;
+                *next += 1;
             }
+            node += members;
         }
-        let renumbering = order.as_ref().map(|order| Renumbering {
-            symbols: block.slice(nodes, |node| {
+        let joins = block.slice(joins.len(), |index| joins[index]);
+        let renumbering = order.map(|order| {
+            let symbols = block.slice(nodes, |node| {
                 order.symbols[order.definitions[node] as usize]
-            }),
-            nodes: block.slice(names_count, |symbol| node_of_symbol[symbol]),
+            });
+            let mut ids = block.slice(nodes, |_| NodeId(0));
+            for (node, symbol) in symbols.iter().enumerate() {
+                ids[symbol.index()] = NodeId(node as u32);
+            }
+            Renumbering {
+                symbols,
+                nodes: ids,
+            }
         });
 
         Ok(Self {
@@ -356,7 +338,7 @@ impl Dag {
             targets,
             counts,
             joins,
-            edge_count: dependencies.len(),
+            edge_count: dependencies.edge_count(),
             level_count,
             names: interner.map(|interner| Names {
                 interner,
@@ -399,9 +381,8 @@ impl Dag {
         let names = self.names.as_ref()?;
         let symbol = names.interner.get(id)?;
         match &names.renumbering {
-            // A definition that failed may have left its name behind.
-            None => (symbol.index() < self.len()).then(|| NodeId(symbol.index() as u32)),
-            Some(renumbering) => renumbering.nodes[symbol.index()],
+            None => Some(NodeId(symbol.index() as u32)),
+            Some(renumbering) => Some(renumbering.nodes[symbol.index()]),
         }
     }
 

@@ -38,6 +38,7 @@ mod build;
 mod cancel;
 mod dag;
 mod data;
+mod dependencies;
 mod execution;
 pub mod import;
 mod options;

@@ -64,7 +64,8 @@ struct Hash(u32);
 #[derive(Clone, Copy, Debug)]
 pub struct Vacancy(Hash);
 
-/// Strings that [`Compact::get_batch`] looks up together.
+/// Strings of a batch that are looked up together: the reorder buffer of a processor holds the
+/// loads of about as many.
 const BATCH: usize = 32;
 
 impl Compact {
@@ -156,64 +157,10 @@ impl Compact {
         symbol
     }
 
-    /// Looks up `strings` and appends to `symbols`, for each in turn, the symbol it has if it was
-    /// interned before.
-    ///
-    /// Gives the same as one [`get`](Interner::get) after the other, and waits less for memory:
-    /// what look-ups of several strings read is asked for before any of it is needed.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use intern::{Compact, Interner};
-    ///
-    /// let mut names = Compact::default();
-    /// let fetch = names.intern("fetch");
-    /// let mut symbols = Vec::new();
-    /// names.get_batch(["parse", "fetch"], &mut symbols);
-    /// assert_eq!(symbols, [None, Some(fetch)]);
-    /// ```
-    pub fn get_batch<'s>(
-        &self,
-        strings: impl IntoIterator<Item = &'s str>,
-        symbols: &mut Vec<Option<Symbol>>,
-    ) {
-        let mut strings = strings.into_iter().fuse();
-        let mut batch = [""; BATCH];
-        let mut candidates = [None; BATCH];
-        loop {
-            let mut len = 0;
-            // Three loops, so that no step of a look-up waits for the step before: the table ...
-            for (slot, string) in batch.iter_mut().zip(&mut strings) {
-                *slot = string;
-                let hash = Hash::of(string);
-                let known = self.table.find(hash.spread(), |known| known.hash == hash);
-                candidates[len] = known.map(|known| known.symbol);
-                len += 1;
-            }
-            if len == 0 {
-                return;
-            }
-            // ... the place and the beginning of the text ...
-            let touched = candidates[..len].iter().flatten().fold(0, |sum, &symbol| {
-                sum ^ self.bytes(symbol).first().map_or(0, |&byte| byte)
-            });
-            std::hint::black_box(touched);
-            // ... and all of it. A candidate has the same half of a hash, so it is seldom another
-            // string; a place without one is never taken by the string.
-            symbols.extend(
-                batch[..len]
-                    .iter()
-                    .zip(&candidates)
-                    .map(|(string, &found)| {
-                        let symbol = found?;
-                        match self.bytes(symbol) == string.as_bytes() {
-                            true => Some(symbol),
-                            false => self.get(string),
-                        }
-                    }),
-            );
-        }
+    /// Bytes of all strings together.
+    #[inline]
+    pub fn text_len(&self) -> usize {
+        self.text.len()
     }
 
     #[inline]
@@ -283,6 +230,35 @@ impl Interner for Compact {
     fn len(&self) -> usize {
         self.offsets.len().saturating_sub(1)
     }
+
+    /// Waits less for memory than single calls do: what is read for one string is asked for before
+    /// that of the string before has come.
+    fn intern_batch(&mut self, strings: &[&str], symbols: &mut Vec<Symbol>) {
+        symbols.reserve(strings.len());
+        let mut candidates = [None; BATCH];
+        for strings in strings.chunks(BATCH) {
+            // Three loops, none of which waits for what it reads: the table ...
+            for (candidate, string) in candidates.iter_mut().zip(strings) {
+                let hash = Hash::of(string);
+                let known = self.table.find(hash.spread(), |known| known.hash == hash);
+                *candidate = known.map(|known| known.symbol);
+            }
+            // ... where the text is, and its beginning ...
+            let candidates = &candidates[..strings.len()];
+            let touched = candidates.iter().flatten().fold(0, |sum, &symbol| {
+                sum ^ self.bytes(symbol).first().map_or(0, |&byte| byte)
+            });
+            std::hint::black_box(touched);
+            // ... and all of it. A candidate has the same half of a hash, so it is seldom another
+            // string; without one the string was new before the batch.
+            for (string, candidate) in strings.iter().zip(candidates) {
+                symbols.push(match *candidate {
+                    Some(symbol) if self.bytes(symbol) == string.as_bytes() => symbol,
+                    _ => self.intern(string),
+                });
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -290,26 +266,25 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check_batch(known: &[&str], asked: &[&str]) {
-        let mut interner = Compact::new();
+    fn check_batch(known: &[&str], batch: &[&str]) {
+        let (mut batched, mut single) = (Compact::new(), Compact::new());
         for string in known {
-            interner.intern(string);
+            batched.intern(string);
+            single.intern(string);
         }
         let mut symbols = Vec::new();
-        interner.get_batch(asked.iter().copied(), &mut symbols);
-        let one_by_one: Vec<_> = asked.iter().map(|string| interner.get(string)).collect();
+        batched.intern_batch(batch, &mut symbols);
+        let one_by_one: Vec<_> = batch.iter().map(|string| single.intern(string)).collect();
         assert_eq!(symbols, one_by_one);
     }
 
     #[test]
-    fn batch_of_look_ups_equals_one_by_one() {
-        check_batch(&[], &["a"]);
-        check_batch(&["a", ""], &[]);
-        check_batch(&["a", "", "b"], &["b", "", "x", "a", "b"]);
+    fn batches_of_every_length_equal_one_by_one() {
         let many: Vec<String> = (0..100).map(|number| format!("item{number}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        for count in [BATCH - 1, BATCH, BATCH + 1, 100] {
-            check_batch(&many[..60], &many[..count]);
+        for count in [0, 1, BATCH - 1, BATCH, BATCH + 1, 100] {
+            check_batch(&many[20..60], &many[..count]);
+            check_batch(&many[..60], &many[100 - count..]);
         }
     }
 
