@@ -107,11 +107,8 @@ fn did_you_mean(suggestion: &Option<String>) -> String {
 /// ```
 pub struct Builder<A = Bump> {
     works: Vec<Work>,
-    /// Symbols, which are definitions until `unordered` is there.
+    /// Until `unordered` is there. What belongs to no node is left from a call that failed.
     dependencies: Dependencies,
-    /// Number of dependencies that are whole: what is behind them in the list is left from a call
-    /// that failed.
-    whole: usize,
     /// From the first forward reference on.
     unordered: Option<Unordered>,
     /// Invariant: ids of definitions, and names they depend on; nothing of calls that failed.
@@ -127,12 +124,23 @@ struct Unordered {
     symbols: Vec<Symbol>,
     /// By symbol; `NONE` for those that are not defined yet. May be shorter than there are symbols.
     definitions: Vec<u32>,
-    /// Names of dependencies that are not interned yet, end to end.
+    /// Symbols of the dependencies of all definitions, one definition after the other, without
+    /// those that are put off.
+    dependencies: Vec<u32>,
+    /// By definition, where its dependencies end, with those that are put off.
+    ends: Vec<u32>,
+    put_off: PutOff,
+    /// Memory for the symbols of a batch.
+    batch_symbols: Vec<Symbol>,
+}
+
+/// Names that are not interned yet.
+#[derive(Default)]
+struct PutOff {
+    /// The names, end to end.
     text: String,
-    /// Their ends in the text.
+    /// Where they end.
     ends: Vec<usize>,
-    /// Number of them that are whole, as in the builder.
-    whole: usize,
 }
 
 /// No definition: what tables by symbol hold for a name without a node.
@@ -181,7 +189,6 @@ impl<A: Arena + Send + 'static> Builder<A> {
         Self {
             works: Vec::with_capacity(nodes),
             dependencies: Dependencies::with_capacity(nodes, edges),
-            whole: 0,
             unordered: None,
             names: Compact::with_capacity(nodes, nodes.saturating_mul(USUAL_ID_BYTES)),
             closures: Closures::default(),
@@ -232,38 +239,53 @@ impl<A: Arena + Send + 'static> Builder<A> {
         work: impl Fn(&Run<'_>) -> Result<(), NodeError> + Send + Sync + 'static,
     ) -> Result<(), BuildError> {
         self.remove_rest();
-        if self.put_off() >= BATCH {
-            self.intern_put_off();
-        }
         // Before anything is added, so that a call that fails leaves no name behind.
         let found = self.names.find(id);
         if found.is_ok_and(|symbol| self.is_defined(symbol)) {
             return Err(BuildError::DuplicateNode { node: id.into() });
         }
-        for dependency in dependencies {
-            if self.unordered.is_none() {
-                if let Ok(symbol) = self.names.find(dependency) {
-                    self.dependencies.push(symbol.index() as u32);
-                    continue;
+        let mut dependencies = dependencies.into_iter();
+        if self.unordered.is_none() {
+            for dependency in dependencies.by_ref() {
+                match self.names.find(dependency) {
+                    Ok(symbol) => self.dependencies.push(symbol.index() as u32),
+                    Err(_) if dependency == id => {
+                        return Err(BuildError::SelfDependency { node: id.into() });
+                    }
+                    Err(_) => {
+                        self.start_unordered().put_off.push(dependency);
+                        break;
+                    }
                 }
             }
-            if dependency == id {
-                return Err(BuildError::SelfDependency { node: id.into() });
-            }
-            match &mut self.unordered {
-                None => self.start_unordered().put_off(dependency),
-                Some(unordered) => unordered.put_off(dependency),
-            }
         }
-        let Ok(end) = u32::try_from(self.dependencies.edge_count() + self.put_off()) else {
+        let mut edges = self.dependencies.edge_count();
+        let mut names = self.names.len();
+        let mut text_len = self.names.text_len() + id.len();
+        if let Some(Unordered {
+            dependencies: done,
+            put_off,
+            ..
+        }) = &mut self.unordered
+        {
+            for dependency in dependencies {
+                if dependency == id {
+                    return Err(BuildError::SelfDependency { node: id.into() });
+                }
+                put_off.push(dependency);
+            }
+            edges = done.len() + put_off.ends.len();
+            names += put_off.ends.len();
+            text_len += put_off.text.len();
+        }
+        if names >= MOST_NODES {
+            return Err(BuildError::TooManyNodes);
+        }
+        let Ok(end) = u32::try_from(edges) else {
             return Err(BuildError::TooManyEdges);
         };
-        let put_off_bytes = self.unordered.as_ref().map_or(0, |rest| rest.text.len());
-        if self.names.text_len() + put_off_bytes + id.len() > u32::MAX as usize {
+        if u32::try_from(text_len).is_err() {
             return Err(BuildError::TooMuchText);
-        }
-        if self.names.len() + self.put_off() >= MOST_NODES {
-            return Err(BuildError::TooManyNodes);
         }
         // SAFETY: the builder, and after it the graph, drops the closures before the arena.
         let work = unsafe { self.closures.add(&self.arena, work) }?;
@@ -275,12 +297,13 @@ impl<A: Arena + Send + 'static> Builder<A> {
         match &mut self.unordered {
             None => self.dependencies.finish_node(),
             Some(unordered) => {
-                unordered.enter(self.works.len() as u32, symbol);
-                self.dependencies.finish_node_at(end);
+                unordered.enter(self.works.len() as u32, symbol, end);
+                if unordered.put_off.ends.len() >= BATCH {
+                    unordered.intern_put_off(&mut self.names);
+                }
             }
         }
         self.works.push(work);
-        self.whole = self.dependencies.edge_count();
         Ok(())
     }
 
@@ -295,10 +318,14 @@ impl<A: Arena + Send + 'static> Builder<A> {
     /// circle, and when no memory is left.
     pub fn build(mut self) -> Result<Dag, BuildError> {
         self.remove_rest();
-        self.intern_put_off();
         let order = match self.unordered.take() {
             None => None,
-            Some(unordered) => Some(self.order(unordered)?),
+            Some(mut unordered) => {
+                unordered.intern_put_off(&mut self.names);
+                let (dependencies, order) = unordered.order(&self.names)?;
+                self.dependencies = dependencies;
+                Some(order)
+            }
         };
         Ok(Dag::freeze(Parts {
             closures: self.closures,
@@ -315,40 +342,10 @@ impl<A: Arena + Send + 'static> Builder<A> {
     /// Removes what a call that failed has left.
     #[inline]
     fn remove_rest(&mut self) {
-        self.dependencies.truncate(self.whole);
-        if let Some(unordered) = &mut self.unordered {
-            unordered.remove_rest();
+        match &mut self.unordered {
+            None => self.dependencies.remove_rest(),
+            Some(unordered) => unordered.remove_rest(),
         }
-    }
-
-    /// Number of names that are put off.
-    #[inline]
-    fn put_off(&self) -> usize {
-        self.unordered.as_ref().map_or(0, |rest| rest.ends.len())
-    }
-
-    fn intern_put_off(&mut self) {
-        let Some(unordered) = &mut self.unordered else {
-            return;
-        };
-        let mut batch = [""; BATCH];
-        let mut symbols = Vec::with_capacity(BATCH);
-        let mut start = 0;
-        for ends in unordered.ends.chunks(BATCH) {
-            for (string, &end) in batch.iter_mut().zip(ends) {
-                *string = &unordered.text[start..end];
-                start = end;
-            }
-            symbols.clear();
-            self.names.intern_batch(&batch[..ends.len()], &mut symbols);
-            for symbol in &symbols {
-                self.dependencies.push(symbol.index() as u32);
-            }
-        }
-        unordered.text.clear();
-        unordered.ends.clear();
-        unordered.whole = 0;
-        self.whole = self.dependencies.edge_count();
     }
 
     #[inline]
@@ -359,152 +356,194 @@ impl<A: Arena + Send + 'static> Builder<A> {
         }
     }
 
+    /// What the call so far has found of its dependencies stays where it is, for the same call.
     #[cold]
     #[inline(never)]
     fn start_unordered(&mut self) -> &mut Unordered {
         let count = self.works.len() as u32;
+        let (dependencies, ends) = std::mem::take(&mut self.dependencies).into_list();
         self.unordered.insert(Unordered {
             symbols: (0..count).map(Symbol::from_index).collect(),
             definitions: (0..count).collect(),
-            text: String::new(),
-            ends: Vec::new(),
-            whole: 0,
+            dependencies,
+            ends,
+            put_off: PutOff::default(),
+            batch_symbols: Vec::new(),
         })
-    }
-
-    /// Finds a topological order, depth-first in definition order, and brings the dependencies into
-    /// it, as nodes. The stack of that search is a path of dependencies, so when it meets itself it
-    /// holds the cycle.
-    fn order(&mut self, unordered: Unordered) -> Result<DefinitionOrder, BuildError> {
-        const NEW: u32 = u32::MAX;
-        const ON_PATH: u32 = u32::MAX - 1;
-
-        let Unordered {
-            symbols,
-            definitions,
-            ..
-        } = unordered;
-        // Tables by symbol are read first, one reading after the other without waiting: only the
-        // search has to wait for what it reads.
-        let mut unknown = None;
-        for (position, dependency) in self.dependencies.list_mut().iter_mut().enumerate() {
-            let symbol = *dependency;
-            *dependency = definitions.get(symbol as usize).copied().unwrap_or(NONE);
-            if *dependency == NONE && unknown.is_none() {
-                unknown = Some((position, Symbol::from_index(symbol)));
-            }
-        }
-        if let Some((position, symbol)) = unknown {
-            let node = symbols[self.dependencies.owner(position)];
-            return Err(self.unknown_dependency(node, symbol, &symbols));
-        }
-        drop(definitions);
-
-        let count = self.works.len();
-        let unplaced = std::mem::take(&mut self.dependencies);
-        let mut placed = Dependencies::with_capacity(count, unplaced.edge_count());
-        let mut order = Vec::with_capacity(count);
-        // By definition, once it has one; less than `ON_PATH`.
-        let mut nodes = vec![NEW; count];
-        // Definitions, with the number of their dependencies that are looked at.
-        let mut path: Vec<(u32, u32)> = Vec::new();
-        for first in 0..count as u32 {
-            if nodes[first as usize] != NEW {
-                continue;
-            }
-            nodes[first as usize] = ON_PATH;
-            path.push((first, 0));
-            while let Some((definition, next)) = path.last_mut() {
-                let definition = *definition as usize;
-                let own = unplaced.of(definition);
-                let mut rest = own[*next as usize..].iter();
-                match rest.find(|&&found| nodes[found as usize] >= ON_PATH) {
-                    None => {
-                        nodes[definition] = order.len() as u32;
-                        order.push(definition as u32);
-                        for &dependency in own {
-                            placed.push(nodes[dependency as usize]);
-                        }
-                        placed.finish_node();
-                        path.pop();
-                    }
-                    Some(&found) => {
-                        *next = (own.len() - rest.len()) as u32;
-                        if nodes[found as usize] == ON_PATH {
-                            let on_cycle = path.iter().skip_while(|(on_path, _)| *on_path != found);
-                            let definitions = on_cycle.map(|&(on_path, _)| on_path).chain([found]);
-                            let name =
-                                |definition| self.names.resolve(symbols[definition as usize]);
-                            return Err(BuildError::Cycle {
-                                path: definitions.map(name).map(String::from).collect(),
-                            });
-                        }
-                        nodes[found as usize] = ON_PATH;
-                        path.push((found, 0));
-                    }
-                }
-            }
-        }
-        self.dependencies = placed;
-        Ok(DefinitionOrder {
-            definitions: order,
-            symbols,
-        })
-    }
-
-    /// `symbols` are those of all definitions.
-    #[cold]
-    fn unknown_dependency(
-        &self,
-        node: Symbol,
-        dependency: Symbol,
-        symbols: &[Symbol],
-    ) -> BuildError {
-        let wanted = self.names.resolve(dependency);
-        // A third of the letters may differ: `fetsh` is close to `fetch`, `b` is not close to `a`.
-        let limit = wanted.chars().count() / 3;
-        let suggestion = symbols
-            .iter()
-            .map(|&symbol| self.names.resolve(symbol))
-            .map(|name| (strsim::damerau_levenshtein(name, wanted), name))
-            .filter(|(distance, _)| *distance <= limit)
-            .min_by_key(|(distance, _)| *distance)
-            .map(|(_, name)| name.to_owned());
-        BuildError::UnknownDependency {
-            node: self.names.resolve(node).into(),
-            dependency: wanted.into(),
-            suggestion,
-        }
     }
 }
 
 impl Unordered {
-    #[inline]
-    fn put_off(&mut self, dependency: &str) {
-        self.text.push_str(dependency);
-        self.ends.push(self.text.len());
-    }
-
-    fn remove_rest(&mut self) {
-        self.ends.truncate(self.whole);
-        self.text.truncate(self.ends.last().map_or(0, |&end| end));
-    }
-
     #[inline]
     fn is_defined(&self, symbol: Symbol) -> bool {
         let definition = self.definitions.get(symbol.index());
         definition.is_some_and(|&definition| definition != NONE)
     }
 
-    /// Enters a definition, with all names that are put off.
+    /// Enters a definition, with all dependencies, and where they end.
     #[inline]
-    fn enter(&mut self, definition: u32, symbol: Symbol) {
+    fn enter(&mut self, definition: u32, symbol: Symbol, end: u32) {
         if self.definitions.len() <= symbol.index() {
             self.definitions.resize(symbol.index() + 1, NONE);
         }
         self.definitions[symbol.index()] = definition;
         self.symbols.push(symbol);
-        self.whole = self.ends.len();
+        self.ends.push(end);
+    }
+
+    /// Removes the dependencies behind those of the last definition.
+    #[inline]
+    fn remove_rest(&mut self) {
+        let end = self.ends.last().map_or(0, |&end| end as usize);
+        let put_off = end.saturating_sub(self.dependencies.len());
+        self.dependencies.truncate(end);
+        self.put_off.truncate(put_off);
+    }
+
+    #[inline(never)]
+    fn intern_put_off(&mut self, names: &mut Compact) {
+        let mut batch = [""; BATCH];
+        let mut start = 0;
+        for ends in self.put_off.ends.chunks(BATCH) {
+            for (string, &end) in batch.iter_mut().zip(ends) {
+                *string = &self.put_off.text[start..end];
+                start = end;
+            }
+            self.batch_symbols.clear();
+            names.intern_batch(&batch[..ends.len()], &mut self.batch_symbols);
+            let indices = self
+                .batch_symbols
+                .iter()
+                .map(|symbol| symbol.index() as u32);
+            self.dependencies.extend(indices);
+        }
+        self.put_off.truncate(0);
+    }
+
+    /// Finds a topological order, depth-first in definition order, and the dependencies in it. The
+    /// stack of that search is a path of dependencies, so when it meets itself it holds the cycle.
+    fn order(self, names: &Compact) -> Result<(Dependencies, DefinitionOrder), BuildError> {
+        const NEW: u32 = u32::MAX;
+        const ON_PATH: u32 = u32::MAX - 1;
+
+        let Self {
+            symbols,
+            definitions,
+            mut dependencies,
+            ends,
+            ..
+        } = self;
+        // Tables by symbol are read before the search, one reading after the other without waiting:
+        // in the search each decides what is read next.
+        let mut unknown = None;
+        for (position, dependency) in dependencies.iter_mut().enumerate() {
+            let symbol = *dependency;
+            *dependency = definitions.get(symbol as usize).copied().unwrap_or(NONE);
+            if *dependency == NONE {
+                unknown = unknown.or(Some((position, Symbol::from_index(symbol))));
+            }
+        }
+        if let Some((position, symbol)) = unknown {
+            let definition = ends.partition_point(|&end| end as usize <= position);
+            return Err(unknown_dependency(names, &symbols, definition, symbol));
+        }
+        drop(definitions);
+
+        let count = ends.len();
+        let mut placed = Dependencies::with_capacity(count, dependencies.len());
+        let mut order = Vec::with_capacity(count);
+        // By definition, once it has one; less than `ON_PATH`.
+        let mut nodes = vec![NEW; count];
+        let start_of = |definition: u32| match definition {
+            0 => 0,
+            _ => ends[definition as usize - 1],
+        };
+        // Definitions, with the position of the next dependency to look at.
+        let mut path: Vec<(u32, u32)> = Vec::new();
+        for first in 0..count as u32 {
+            if nodes[first as usize] != NEW {
+                continue;
+            }
+            nodes[first as usize] = ON_PATH;
+            path.push((first, start_of(first)));
+            while let Some((definition, next)) = path.last_mut() {
+                let definition = *definition;
+                let end = ends[definition as usize];
+                let rest = &dependencies[*next as usize..end as usize];
+                let open = rest
+                    .iter()
+                    .position(|&found| nodes[found as usize] >= ON_PATH);
+                let Some(open) = open else {
+                    let own = &dependencies[start_of(definition) as usize..end as usize];
+                    for &dependency in own {
+                        placed.push(nodes[dependency as usize]);
+                    }
+                    placed.finish_node();
+                    nodes[definition as usize] = order.len() as u32;
+                    order.push(definition);
+                    path.pop();
+                    continue;
+                };
+                let found = rest[open];
+                *next += open as u32 + 1;
+                if nodes[found as usize] == ON_PATH {
+                    let on_cycle = path.iter().skip_while(|(on_path, _)| *on_path != found);
+                    let definitions = on_cycle.map(|&(on_path, _)| on_path).chain([found]);
+                    let symbols = definitions.map(|definition| symbols[definition as usize]);
+                    return Err(BuildError::Cycle {
+                        path: symbols.map(|symbol| names.resolve(symbol).into()).collect(),
+                    });
+                }
+                nodes[found as usize] = ON_PATH;
+                path.push((found, start_of(found)));
+            }
+        }
+        let order = DefinitionOrder {
+            definitions: order,
+            symbols,
+        };
+        Ok((placed, order))
+    }
+}
+
+impl PutOff {
+    #[inline]
+    fn push(&mut self, name: &str) {
+        self.text.push_str(name);
+        self.ends.push(self.text.len());
+    }
+
+    #[inline]
+    fn truncate(&mut self, names: usize) {
+        if names < self.ends.len() {
+            self.ends.truncate(names);
+            self.text.truncate(self.ends.last().map_or(0, |&end| end));
+        }
+    }
+}
+
+/// `symbols` are those of all definitions.
+#[cold]
+fn unknown_dependency(
+    names: &Compact,
+    symbols: &[Symbol],
+    definition: usize,
+    dependency: Symbol,
+) -> BuildError {
+    let wanted = names.resolve(dependency);
+    // A third of the letters may differ: `fetsh` is close to `fetch`, `b` is not close to `a`.
+    let limit = wanted.chars().count() / 3;
+    let suggestion = symbols
+        .iter()
+        .map(|&symbol| names.resolve(symbol))
+        .map(|name| (strsim::damerau_levenshtein(name, wanted), name))
+        .filter(|(distance, _)| *distance <= limit)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name.to_owned());
+    BuildError::UnknownDependency {
+        node: names.resolve(symbols[definition]).into(),
+        dependency: wanted.into(),
+        suggestion,
     }
 }
 
@@ -592,7 +631,7 @@ impl<A: Arena + Send + 'static> IdBuilder<A> {
         if node >= MOST_NODES {
             return Err(BuildError::TooManyNodes);
         }
-        self.dependencies.truncate(self.dependencies.end());
+        self.dependencies.remove_rest();
         for dependency in dependencies {
             if dependency.index() >= node {
                 return Err(BuildError::NotYetAdded {
@@ -618,7 +657,7 @@ impl<A: Arena + Send + 'static> IdBuilder<A> {
     ///
     /// Fails when no memory is left.
     pub fn build(mut self) -> Result<Dag, BuildError> {
-        self.dependencies.truncate(self.dependencies.end());
+        self.dependencies.remove_rest();
         Ok(Dag::freeze(Parts {
             closures: self.closures,
             works: self.works,

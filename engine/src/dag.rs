@@ -121,8 +121,8 @@ impl Target {
 /// dependencies of `m` members need `p` targets instead of `p * m`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Join {
-    first: u32,
-    members: u32,
+    pub(crate) first: u32,
+    pub(crate) members: u32,
 }
 
 /// What a node took at the last run that measured it: a hint, which a later run may use to decide
@@ -186,15 +186,6 @@ pub(crate) struct DefinitionOrder {
     pub(crate) symbols: Vec<Symbol>,
 }
 
-/// What freezing remembers of a node.
-#[derive(Clone, Copy)]
-struct Mark {
-    /// 1 for a root; 1 more than the greatest of its dependencies for any other node.
-    level: u32,
-    /// How many targets the node has, then where the next of them goes.
-    targets: u32,
-}
-
 /// The most counters a graph can have, for its nodes and its joins.
 pub(crate) const MOST_COUNTERS: usize = Target::WIDE as usize;
 
@@ -214,7 +205,7 @@ impl Dag {
             closures,
             names,
             works: defined,
-            dependencies,
+            mut dependencies,
         } = parts;
         let nodes = defined.len();
         let (interner, order) = match names {
@@ -222,55 +213,15 @@ impl Dag {
             Some(DefinedNames { interner, order }) => (Some(interner), order),
         };
 
-        // Joins, levels, and how many targets each node has. The members of a join count once.
-        let mut marks = vec![
-            Mark {
-                level: 0,
-                targets: 0
-            };
-            nodes
-        ];
-        let mut joins: Vec<Join> = Vec::new();
-        let mut target_count = 0;
-        let mut level_count = 0;
-        let mut before: &[u32] = &[];
-        for node in 0..nodes {
-            let own = dependencies.of(node);
-            // The first is compared alone, since it nearly always differs.
-            if own.len() > 1 && own.first() == before.first() && own == before {
-                marks[node].level = marks[node - 1].level;
-                match joins.last_mut() {
-                    Some(join) if (join.first + join.members) as usize == node => {
-                        join.members += 1;
-                    }
-                    _ => joins.push(Join {
-                        first: node as u32 - 1,
-                        members: 2,
-                    }),
-                }
-                continue;
-            }
-            let mut level = 0;
-            for &dependency in own {
-                debug_assert!(
-                    (dependency as usize) < node,
-                    "{dependency} is before {node}"
-                );
-                let mark = &mut marks[dependency as usize];
-                mark.targets += 1;
-                level = level.max(mark.level);
-            }
-            marks[node].level = level + 1;
-            level_count = level_count.max(level as usize + 1);
-            target_count += own.len();
-            before = own;
-        }
-
+        let edge_count = dependencies.edge_count();
+        let target_count = dependencies.target_count();
+        let level_count = dependencies.level_count();
+        let join_count = dependencies.joins().len();
         let mut bytes = Block::bytes::<Work>(nodes)
-            + Block::bytes::<u32>(nodes + joins.len())
+            + Block::bytes::<u32>(nodes + join_count)
             + Block::bytes::<u32>(nodes + 1)
             + Block::bytes::<Target>(target_count)
-            + Block::bytes::<Join>(joins.len());
+            + Block::bytes::<Join>(join_count);
         if order.is_some() {
             bytes += Block::bytes::<Symbol>(nodes) + Block::bytes::<NodeId>(nodes);
         }
@@ -282,42 +233,62 @@ impl Dag {
             None => block.slice(nodes, |node| defined[node]),
             Some(order) => block.slice(nodes, |node| defined[order.definitions[node] as usize]),
         };
-        let counts = block.slice(nodes + joins.len(), |counter| {
-            let node = match counter.checked_sub(nodes) {
-                None => counter,
-                Some(join) => joins[join].first as usize,
-            };
-            dependencies.of(node).len() as u32
-        });
-        let mut end = 0;
-        let offsets = block.slice(nodes + 1, |node| {
-            let start = end;
-            if let Some(mark) = marks.get_mut(node) {
-                end += mark.targets;
-                mark.targets = start;
+        let joins = block.slice(join_count, |index| dependencies.joins()[index]);
+        let (list, parts) = dependencies.parts();
+
+        let mut start = 0;
+        let count_of = |end: u32| {
+            let count = end - start;
+            start = end;
+            count
+        };
+        let counts = {
+            let mut counts = parts.iter().map(|part| part.end).map(count_of);
+            let mut counts = block.slice(nodes + join_count, |_| counts.next().unwrap_or(0));
+            for (join, counter) in joins.iter().zip(nodes..) {
+                counts[counter] = counts[join.first as usize];
             }
-            start
-        });
+            counts
+        };
+        let mut end = 0;
+        let offsets = {
+            let mut starts = parts.iter_mut().map(|part| {
+                // From here on, where the next target of the node goes.
+                let start = end;
+                end += std::mem::replace(&mut part.targets, start);
+                start
+            });
+            let mut offsets = block.slice(nodes + 1, |_| starts.next().unwrap_or(0));
+            offsets[nodes] = target_count as u32;
+            offsets
+        };
         // In the order of the nodes they lead to.
         let mut targets = block.slice(target_count, |_| Target(0));
-        let mut unfilled = joins.iter().enumerate().peekable();
+        let mut start = 0;
         let mut node = 0;
+        let mut next_join = 0;
         while node < nodes {
-            let own = dependencies.of(node);
-            let (counter, members) = match unfilled.next_if(|(_, join)| join.first as usize == node)
+            let end = parts[node].end as usize;
+            let own = &list[start..end];
+            start = end;
+            let mut counter = node;
+            node += 1;
+            if let Some(join) = joins.get(next_join)
+                && join.first as usize == counter
             {
-                None => (node, 1),
-                Some((index, join)) => (nodes + index, join.members as usize),
-            };
+                counter = nodes + next_join;
+                next_join += 1;
+                // The other members have no targets of their own.
+                node += join.members as usize - 1;
+                start = parts[node - 1].end as usize;
+            }
             let target = Target::new(counter as u32, own.len() as u32);
             for &dependency in own {
-                let next = &mut marks[dependency as usize].targets;
+                let next = &mut parts[dependency as usize].targets;
                 targets[*next as usize] = target;
                 *next += 1;
             }
-            node += members;
         }
-        let joins = block.slice(joins.len(), |index| joins[index]);
         let renumbering = order.map(|order| {
             let symbols = block.slice(nodes, |node| {
                 order.symbols[order.definitions[node] as usize]
@@ -338,7 +309,7 @@ impl Dag {
             targets,
             counts,
             joins,
-            edge_count: dependencies.edge_count(),
+            edge_count,
             level_count,
             names: interner.map(|interner| Names {
                 interner,
