@@ -154,6 +154,10 @@ const NONE: u32 = u32::MAX;
 /// (2026-11-21, 2-core x86-64 VM with other load).
 const BATCH: usize = 64;
 
+/// Names are put off once there are so many: fewer, with the table, fit the second cache of 1 MiB
+/// of the machine this was tuned on, and are interned without waiting.
+const PUT_OFF_FROM: usize = 16_384;
+
 /// Room a new builder starts with, so that graphs up to here never move and larger ones move
 /// seldom.
 const START_NODES: usize = 256;
@@ -253,7 +257,11 @@ impl<A: Arena + Send + 'static> Builder<A> {
                         return Err(BuildError::SelfDependency { node: id.into() });
                     }
                     Err(_) => {
-                        self.start_unordered().put_off.push(dependency);
+                        self.start_unordered();
+                        let unordered = self.unordered.as_mut();
+                        unordered
+                            .expect("just started")
+                            .push(dependency, &mut self.names);
                         break;
                     }
                 }
@@ -262,21 +270,17 @@ impl<A: Arena + Send + 'static> Builder<A> {
         let mut edges = self.dependencies.edge_count();
         let mut names = self.names.len();
         let mut text_len = self.names.text_len() + id.len();
-        if let Some(Unordered {
-            dependencies: done,
-            put_off,
-            ..
-        }) = &mut self.unordered
-        {
+        if let Some(unordered) = &mut self.unordered {
             for dependency in dependencies {
                 if dependency == id {
                     return Err(BuildError::SelfDependency { node: id.into() });
                 }
-                put_off.push(dependency);
+                unordered.push(dependency, &mut self.names);
             }
-            edges = done.len() + put_off.ends.len();
-            names += put_off.ends.len();
-            text_len += put_off.text.len();
+            let put_off = &unordered.put_off;
+            edges = unordered.dependencies.len() + put_off.ends.len();
+            names = self.names.len() + put_off.ends.len();
+            text_len = self.names.text_len() + put_off.text.len() + id.len();
         }
         if names >= MOST_NODES {
             return Err(BuildError::TooManyNodes);
@@ -359,17 +363,17 @@ impl<A: Arena + Send + 'static> Builder<A> {
     /// What the call so far has found of its dependencies stays where it is, for the same call.
     #[cold]
     #[inline(never)]
-    fn start_unordered(&mut self) -> &mut Unordered {
+    fn start_unordered(&mut self) {
         let count = self.works.len() as u32;
         let (dependencies, ends) = std::mem::take(&mut self.dependencies).into_list();
-        self.unordered.insert(Unordered {
+        self.unordered = Some(Unordered {
             symbols: (0..count).map(Symbol::from_index).collect(),
             definitions: (0..count).collect(),
             dependencies,
             ends,
             put_off: PutOff::default(),
             batch_symbols: Vec::new(),
-        })
+        });
     }
 }
 
@@ -378,6 +382,17 @@ impl Unordered {
     fn is_defined(&self, symbol: Symbol) -> bool {
         let definition = self.definitions.get(symbol.index());
         definition.is_some_and(|&definition| definition != NONE)
+    }
+
+    /// Adds a dependency of the next definition.
+    #[inline]
+    fn push(&mut self, dependency: &str, names: &mut Compact) {
+        if names.len() < PUT_OFF_FROM {
+            let symbol = names.intern(dependency);
+            self.dependencies.push(symbol.index() as u32);
+        } else {
+            self.put_off.push(dependency);
+        }
     }
 
     /// Enters a definition, with all dependencies, and where they end.

@@ -155,8 +155,8 @@ struct Names {
 struct Renumbering {
     /// By node.
     symbols: ArenaSlice<Symbol>,
-    /// By symbol.
-    nodes: ArenaSlice<NodeId>,
+    /// By symbol; absent for a name that was used but whose node was never defined.
+    nodes: ArenaSlice<Option<NodeId>>,
 }
 
 /// What a graph is made of.
@@ -171,7 +171,7 @@ pub(crate) struct Parts<A> {
     pub(crate) arena: A,
 }
 
-/// The names of definitions: as many as there are.
+/// The names of definitions; without an order, of nothing else.
 pub(crate) struct DefinedNames {
     pub(crate) interner: Compact,
     /// When definition order is not the order of the symbols, or not topological.
@@ -217,51 +217,40 @@ impl Dag {
         let target_count = dependencies.target_count();
         let level_count = dependencies.level_count();
         let join_count = dependencies.joins().len();
+        let names_count = interner.as_ref().map_or(0, Compact::len);
         let mut bytes = Block::bytes::<Work>(nodes)
             + Block::bytes::<u32>(nodes + join_count)
             + Block::bytes::<u32>(nodes + 1)
             + Block::bytes::<Target>(target_count)
             + Block::bytes::<Join>(join_count);
         if order.is_some() {
-            bytes += Block::bytes::<Symbol>(nodes) + Block::bytes::<NodeId>(nodes);
+            bytes += Block::bytes::<Symbol>(nodes) + Block::bytes::<Option<NodeId>>(names_count);
         }
         // SAFETY: the slices go into the graph beside the arena, which is never reset and is
         // dropped last; on an error they are dropped before it.
         let block = unsafe { Block::new(&arena, bytes) };
         let mut block = block?;
         let works = match &order {
-            None => block.slice(nodes, |node| defined[node]),
+            None => block.copy(&defined),
             Some(order) => block.slice(nodes, |node| defined[order.definitions[node] as usize]),
         };
-        let joins = block.slice(join_count, |index| dependencies.joins()[index]);
+        let joins = block.copy(dependencies.joins());
+        let mut counts = block.slice(nodes + join_count, |_| 0_u32);
+        let mut offsets = block.slice(nodes + 1, |_| 0_u32);
         let (list, parts) = dependencies.parts();
-
         let mut start = 0;
-        let count_of = |end: u32| {
-            let count = end - start;
-            start = end;
-            count
-        };
-        let counts = {
-            let mut counts = parts.iter().map(|part| part.end).map(count_of);
-            let mut counts = block.slice(nodes + join_count, |_| counts.next().unwrap_or(0));
-            for (join, counter) in joins.iter().zip(nodes..) {
-                counts[counter] = counts[join.first as usize];
-            }
-            counts
-        };
-        let mut end = 0;
-        let offsets = {
-            let mut starts = parts.iter_mut().map(|part| {
-                // From here on, where the next target of the node goes.
-                let start = end;
-                end += std::mem::replace(&mut part.targets, start);
-                start
-            });
-            let mut offsets = block.slice(nodes + 1, |_| starts.next().unwrap_or(0));
-            offsets[nodes] = target_count as u32;
-            offsets
-        };
+        let mut next_target = 0;
+        for ((part, count), offset) in parts.iter_mut().zip(&mut *counts).zip(&mut *offsets) {
+            *count = part.end - start;
+            start = part.end;
+            *offset = next_target;
+            // From here on, where the next target of the node goes.
+            next_target += std::mem::replace(&mut part.targets, next_target);
+        }
+        offsets[nodes] = next_target;
+        for (join, counter) in joins.iter().zip(nodes..) {
+            counts[counter] = counts[join.first as usize];
+        }
         // In the order of the nodes they lead to.
         let mut targets = block.slice(target_count, |_| Target(0));
         let mut start = 0;
@@ -293,9 +282,9 @@ impl Dag {
             let symbols = block.slice(nodes, |node| {
                 order.symbols[order.definitions[node] as usize]
             });
-            let mut ids = block.slice(nodes, |_| NodeId(0));
+            let mut ids = block.slice(names_count, |_| None);
             for (node, symbol) in symbols.iter().enumerate() {
-                ids[symbol.index()] = NodeId(node as u32);
+                ids[symbol.index()] = Some(NodeId(node as u32));
             }
             Renumbering {
                 symbols,
@@ -353,7 +342,7 @@ impl Dag {
         let symbol = names.interner.get(id)?;
         match &names.renumbering {
             None => Some(NodeId(symbol.index() as u32)),
-            Some(renumbering) => Some(renumbering.nodes[symbol.index()]),
+            Some(renumbering) => renumbering.nodes[symbol.index()],
         }
     }
 

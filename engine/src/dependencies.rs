@@ -14,9 +14,6 @@ pub(crate) struct Dependencies {
     joins: Vec<Join>,
     target_count: usize,
     level_count: u32,
-    /// By dependency, the last node that had many dependencies and this among them: how one that
-    /// is named twice is found.
-    last_dependent: Vec<u32>,
 }
 
 /// What is known of a node.
@@ -29,10 +26,9 @@ pub(crate) struct Node {
     /// How many targets it has: nodes and joins that depend on it. The members of a join do not
     /// count besides it.
     pub(crate) targets: u32,
+    /// The last node that depends on it: how a dependency named twice is found.
+    last_dependent: u32,
 }
-
-/// Up to so many dependencies of a node are compared each with each, which reads nothing else.
-const FEW: usize = 8;
 
 /// No node has this number.
 const NONE: u32 = u32::MAX;
@@ -105,17 +101,21 @@ impl Dependencies {
     #[inline]
     pub(crate) fn finish_node(&mut self) {
         let start = self.end();
-        if self.list.len() - start > 1 {
-            self.remove_repeated(start);
-            if self.join_node_before(start) {
-                return;
-            }
+        if self.list.len() - start > 1 && self.join_node_before(start) {
+            return;
         }
+        let this = self.nodes.len() as u32;
         let mut level = 0;
+        let mut repeated = false;
         for &dependency in &self.list[start..] {
             let node = &mut self.nodes[dependency as usize];
+            repeated |= node.last_dependent == this;
+            node.last_dependent = this;
             node.targets += 1;
             level = level.max(node.level);
+        }
+        if repeated {
+            self.remove_repeated(start);
         }
         level += 1;
         self.level_count = self.level_count.max(level);
@@ -124,10 +124,12 @@ impl Dependencies {
             end: self.list.len() as u32,
             level,
             targets: 0,
+            last_dependent: NONE,
         });
     }
 
-    /// Adds a node whose part begins at `start` if the node before depends on the same nodes.
+    /// Adds a node whose part begins at `start` if the node before depends on the same nodes, each
+    /// named once and in the same order.
     #[inline]
     fn join_node_before(&mut self, start: usize) -> bool {
         let len = self.list.len() - start;
@@ -159,40 +161,28 @@ impl Dependencies {
             end: self.list.len() as u32,
             level: self.nodes[this - 1].level,
             targets: 0,
+            last_dependent: NONE,
         });
         true
     }
 
-    #[inline]
-    fn remove_repeated(&mut self, start: usize) {
-        let own = &self.list[start..];
-        if own.len() <= FEW {
-            let repeated = (1..own.len()).any(|index| own[..index].contains(&own[index]));
-            if !repeated {
-                return;
-            }
-        }
-        self.remove_repeated_of_many(start);
-    }
-
+    /// Keeps the first of equal dependencies in the part that begins at `start`, all of which the
+    /// next node has counted.
     #[cold]
     #[inline(never)]
-    fn remove_repeated_of_many(&mut self, start: usize) {
-        let this = self.nodes.len() as u32;
-        let largest = self.list[start..]
-            .iter()
-            .max()
-            .map_or(0, |&max| max as usize);
-        if self.last_dependent.len() <= largest {
-            let len = (largest + 1).max(2 * self.last_dependent.len());
-            self.last_dependent.resize(len, NONE);
+    fn remove_repeated(&mut self, start: usize) {
+        for &dependency in &self.list[start..] {
+            self.nodes[dependency as usize].last_dependent = NONE;
         }
+        let this = self.nodes.len() as u32;
         let mut kept = start;
         for index in start..self.list.len() {
             let dependency = self.list[index];
-            let last_dependent = &mut self.last_dependent[dependency as usize];
-            if *last_dependent != this {
-                *last_dependent = this;
+            let node = &mut self.nodes[dependency as usize];
+            if node.last_dependent == this {
+                node.targets -= 1;
+            } else {
+                node.last_dependent = this;
                 self.list[kept] = dependency;
                 kept += 1;
             }
