@@ -647,14 +647,13 @@ impl<A: Arena + Send + 'static> IdBuilder<A> {
             return Err(BuildError::TooManyNodes);
         }
         self.dependencies.remove_rest();
-        for dependency in dependencies {
-            if dependency.index() >= node {
-                return Err(BuildError::NotYetAdded {
-                    node,
-                    dependency: dependency.index(),
-                });
-            }
-            self.dependencies.push(dependency.index() as u32);
+        let dependencies = dependencies.into_iter();
+        let indices = dependencies.map(|dependency| dependency.index() as u32);
+        if let Err(dependency) = self.dependencies.extend(indices) {
+            return Err(BuildError::NotYetAdded {
+                node,
+                dependency: dependency as usize,
+            });
         }
         if u32::try_from(self.dependencies.edge_count()).is_err() {
             return Err(BuildError::TooManyEdges);

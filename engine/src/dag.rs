@@ -253,6 +253,7 @@ impl Dag {
         }
         // In the order of the nodes they lead to.
         let mut targets = block.slice(target_count, |_| Target(0));
+        let filled = &mut targets[..];
         let mut start = 0;
         let mut node = 0;
         let mut next_join = 0;
@@ -274,7 +275,7 @@ impl Dag {
             let target = Target::new(counter as u32, own.len() as u32);
             for &dependency in own {
                 let next = &mut parts[dependency as usize].targets;
-                targets[*next as usize] = target;
+                filled[*next as usize] = target;
                 *next += 1;
             }
         }

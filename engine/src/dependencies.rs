@@ -10,6 +10,8 @@ use crate::dag::Join;
 pub(crate) struct Dependencies {
     /// What lies behind the end of the last node is not any node's yet.
     list: Vec<u32>,
+    /// Where the part of the last node ends.
+    end: usize,
     nodes: Vec<Node>,
     joins: Vec<Join>,
     target_count: usize,
@@ -74,21 +76,35 @@ impl Dependencies {
         (self.list, self.nodes.iter().map(|node| node.end).collect())
     }
 
-    #[inline]
-    fn end(&self) -> usize {
-        self.nodes.last().map_or(0, |node| node.end as usize)
-    }
-
     /// Adds a dependency of the next node: the index of a node that is there.
     #[inline]
     pub(crate) fn push(&mut self, dependency: u32) {
         self.list.push(dependency);
     }
 
+    /// Adds dependencies of the next node.
+    ///
+    /// # Errors
+    ///
+    /// Gives the first that is no node yet; those before it are in the list.
+    #[inline]
+    pub(crate) fn extend(&mut self, dependencies: impl Iterator<Item = u32>) -> Result<(), u32> {
+        let nodes = self.nodes.len();
+        let mut later = None;
+        for dependency in dependencies {
+            if dependency as usize >= nodes {
+                later = Some(dependency);
+                break;
+            }
+            self.list.push(dependency);
+        }
+        later.map_or(Ok(()), Err)
+    }
+
     /// Removes the dependencies that are not any node's yet.
     #[inline]
     pub(crate) fn remove_rest(&mut self) {
-        self.list.truncate(self.end());
+        self.list.truncate(self.end);
     }
 
     /// Adds a node with the dependencies that are not any node's yet, each once.
@@ -100,15 +116,16 @@ impl Dependencies {
     /// Panics when a dependency is not before the node.
     #[inline]
     pub(crate) fn finish_node(&mut self) {
-        let start = self.end();
+        let start = self.end;
         if self.list.len() - start > 1 && self.join_node_before(start) {
             return;
         }
         let this = self.nodes.len() as u32;
         let mut level = 0;
         let mut repeated = false;
+        let nodes = &mut self.nodes[..];
         for &dependency in &self.list[start..] {
-            let node = &mut self.nodes[dependency as usize];
+            let node = &mut nodes[dependency as usize];
             repeated |= node.last_dependent == this;
             node.last_dependent = this;
             node.targets += 1;
@@ -119,9 +136,10 @@ impl Dependencies {
         }
         level += 1;
         self.level_count = self.level_count.max(level);
-        self.target_count += self.list.len() - start;
+        self.end = self.list.len();
+        self.target_count += self.end - start;
         self.nodes.push(Node {
-            end: self.list.len() as u32,
+            end: self.end as u32,
             level,
             targets: 0,
             last_dependent: NONE,
@@ -157,8 +175,9 @@ impl Dependencies {
                 members: 2,
             }),
         }
+        self.end = self.list.len();
         self.nodes.push(Node {
-            end: self.list.len() as u32,
+            end: self.end as u32,
             level: self.nodes[this - 1].level,
             targets: 0,
             last_dependent: NONE,
