@@ -162,8 +162,9 @@ const PUT_OFF_FROM: usize = 16_384;
 /// seldom.
 const START_NODES: usize = 256;
 
-/// Room for an id in a builder whose number of nodes is known.
-const USUAL_ID_BYTES: usize = 24;
+/// Room for an id in a builder whose number of nodes is known. Room that is not used is never
+/// touched, so it costs little; too little costs a copy of everything.
+const USUAL_ID_BYTES: usize = 32;
 
 impl Builder {
     /// A builder that keeps everything in a new [`Bump`] arena.

@@ -165,9 +165,8 @@ impl Compact {
 
     #[inline]
     fn bytes(&self, symbol: Symbol) -> &[u8] {
-        let index = symbol.index();
-        match self.offsets.get(index..index + 2) {
-            Some(&[start, end]) => &self.text.as_bytes()[start as usize..end as usize],
+        match self.offsets.get(symbol.index()..) {
+            Some(&[start, end, ..]) => &self.text.as_bytes()[start as usize..end as usize],
             _ => unknown(symbol),
         }
     }
