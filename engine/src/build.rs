@@ -2,12 +2,19 @@
 //!
 //! As long as every dependency is defined before it is used, definition order is a topological
 //! order and the symbol of a node is its number: nothing has to be sorted or looked up again. The
-//! first forward reference ends that. From then on names of dependencies are put off and interned
-//! many at a time, which waits less for memory, and [`Builder::build`] puts the definitions in
-//! order.
+//! first forward reference ends that, and [`Builder::build`] puts the definitions in order.
+//!
+//! Two ways to wait less for memory among many names in any order were tried and lost. Putting
+//! names of dependencies off and interning 64 or 512 at a time, in three loops that do not wait for
+//! what they read, took 90 to 112 % of the time in a layered graph of 100 000 nodes in random order,
+//! and 140 to 170 % in reverse order and in a chain in random order: copying the names costs more
+//! than it hides. Keeping all names until the graph is built, so that every one is known when it is
+//! looked up, took 107 and 165 %: it touches twice as much memory, and 4 KiB touched for the first
+//! time cost a quarter of a microsecond and more (2026-11-21, 2-core x86-64 VM with other load,
+//! medians of runs in turn).
 
 use arena::{AllocError, Arena, Bump};
-use intern::{Compact, Interner, Symbol};
+use intern::{Compact, Interner, Symbol, Vacancy};
 
 use crate::dag::{Dag, DefinedNames, DefinitionOrder, MOST_COUNTERS, Parts};
 use crate::dependencies::Dependencies;
@@ -111,7 +118,6 @@ pub struct Builder<A = Bump> {
     dependencies: Dependencies,
     /// From the first forward reference on.
     unordered: Option<Unordered>,
-    /// Invariant: ids of definitions, and names they depend on; nothing of calls that failed.
     names: Compact,
     /// Goes before the arena: fields are dropped in order.
     closures: Closures,
@@ -124,39 +130,15 @@ struct Unordered {
     symbols: Vec<Symbol>,
     /// By symbol; `NONE` for those that are not defined yet. May be shorter than there are symbols.
     definitions: Vec<u32>,
-    /// Symbols of the dependencies of all definitions, one definition after the other, without
-    /// those that are put off.
+    /// Symbols of the dependencies of all definitions, one definition after the other. What is
+    /// behind the last end is left from a call that failed.
     dependencies: Vec<u32>,
-    /// By definition, where its dependencies end, with those that are put off.
+    /// By definition, where its dependencies end.
     ends: Vec<u32>,
-    put_off: PutOff,
-    /// Memory for the symbols of a batch.
-    batch_symbols: Vec<Symbol>,
-}
-
-/// Names that are not interned yet.
-#[derive(Default)]
-struct PutOff {
-    /// The names, end to end.
-    text: String,
-    /// Where they end.
-    ends: Vec<usize>,
 }
 
 /// No definition: what tables by symbol hold for a name without a node.
 const NONE: u32 = u32::MAX;
-
-/// Names are put off until there are so many.
-///
-/// Looked up one by one, in a layered graph of 100 000 nodes in random order, they took 1.5 times
-/// as long. Putting off all of them until the graph is built was slower in every order, because
-/// touching memory for the first time costs more than a look-up: 0.25 us and more for 4 KiB
-/// (2026-11-21, 2-core x86-64 VM with other load).
-const BATCH: usize = 64;
-
-/// Names are put off once there are so many: fewer, with the table, fit the second cache of 1 MiB
-/// of the machine this was tuned on, and are interned without waiting.
-const PUT_OFF_FROM: usize = 16_384;
 
 /// Room a new builder starts with, so that graphs up to here never move and larger ones move
 /// seldom.
@@ -244,69 +226,47 @@ impl<A: Arena + Send + 'static> Builder<A> {
         work: impl Fn(&Run<'_>) -> Result<(), NodeError> + Send + Sync + 'static,
     ) -> Result<(), BuildError> {
         self.remove_rest();
-        // Before anything is added, so that a call that fails leaves no name behind.
         let found = self.names.find(id);
         if found.is_ok_and(|symbol| self.is_defined(symbol)) {
             return Err(BuildError::DuplicateNode { node: id.into() });
         }
-        let mut dependencies = dependencies.into_iter();
-        if self.unordered.is_none() {
-            for dependency in dependencies.by_ref() {
-                match self.names.find(dependency) {
-                    Ok(symbol) => self.dependencies.push(symbol.index() as u32),
-                    Err(_) if dependency == id => {
-                        return Err(BuildError::SelfDependency { node: id.into() });
-                    }
-                    Err(_) => {
-                        self.start_unordered();
-                        let unordered = self.unordered.as_mut();
-                        unordered
-                            .expect("just started")
-                            .push(dependency, &mut self.names);
-                        break;
-                    }
-                }
+        for dependency in dependencies {
+            let known = self.names.find(dependency);
+            if let (Ok(symbol), None) = (known, &self.unordered) {
+                self.dependencies.push(symbol.index() as u32);
+                continue;
             }
-        }
-        let mut edges = self.dependencies.edge_count();
-        let mut names = self.names.len();
-        let mut text_len = self.names.text_len() + id.len();
-        if let Some(unordered) = &mut self.unordered {
-            for dependency in dependencies {
-                if dependency == id {
-                    return Err(BuildError::SelfDependency { node: id.into() });
-                }
-                unordered.push(dependency, &mut self.names);
+            // A known name is compared as well: it may be the id, named before its definition.
+            if dependency == id {
+                return Err(BuildError::SelfDependency { node: id.into() });
             }
-            let put_off = &unordered.put_off;
-            edges = unordered.dependencies.len() + put_off.ends.len();
-            names = self.names.len() + put_off.ends.len();
-            text_len = self.names.text_len() + put_off.text.len() + id.len();
+            let symbol = match known {
+                Ok(symbol) => symbol,
+                Err(vacancy) => self.add_name(vacancy, dependency)?,
+            };
+            let unordered = self
+                .unordered
+                .get_or_insert_with(|| Unordered::after(std::mem::take(&mut self.dependencies)));
+            unordered.dependencies.push(symbol.index() as u32);
         }
-        if names >= MOST_NODES {
-            return Err(BuildError::TooManyNodes);
-        }
+        let edges = match &self.unordered {
+            None => self.dependencies.edge_count(),
+            Some(unordered) => unordered.dependencies.len(),
+        };
         let Ok(end) = u32::try_from(edges) else {
             return Err(BuildError::TooManyEdges);
         };
-        if u32::try_from(text_len).is_err() {
-            return Err(BuildError::TooMuchText);
-        }
         // SAFETY: the builder, and after it the graph, drops the closures before the arena.
         let work = unsafe { self.closures.add(&self.arena, work) }?;
-        // From here on nothing fails.
         let symbol = match found {
             Ok(symbol) => symbol,
-            Err(vacancy) => self.names.insert(vacancy, id),
+            // After everything else that can fail: as long as definitions are in order, no name is
+            // there but theirs.
+            Err(vacancy) => self.add_name(vacancy, id)?,
         };
         match &mut self.unordered {
             None => self.dependencies.finish_node(),
-            Some(unordered) => {
-                unordered.enter(self.works.len() as u32, symbol, end);
-                if unordered.put_off.ends.len() >= BATCH {
-                    unordered.intern_put_off(&mut self.names);
-                }
-            }
+            Some(unordered) => unordered.enter(self.works.len() as u32, symbol, end),
         }
         self.works.push(work);
         Ok(())
@@ -325,8 +285,7 @@ impl<A: Arena + Send + 'static> Builder<A> {
         self.remove_rest();
         let order = match self.unordered.take() {
             None => None,
-            Some(mut unordered) => {
-                unordered.intern_put_off(&mut self.names);
+            Some(unordered) => {
                 let (dependencies, order) = unordered.order(&self.names)?;
                 self.dependencies = dependencies;
                 Some(order)
@@ -354,46 +313,44 @@ impl<A: Arena + Send + 'static> Builder<A> {
     }
 
     #[inline]
+    fn add_name(&mut self, vacancy: Vacancy, name: &str) -> Result<Symbol, BuildError> {
+        if self.names.len() >= MOST_NODES {
+            return Err(BuildError::TooManyNodes);
+        }
+        if u32::try_from(self.names.text_len() + name.len()).is_err() {
+            return Err(BuildError::TooMuchText);
+        }
+        Ok(self.names.insert(vacancy, name))
+    }
+
+    #[inline]
     fn is_defined(&self, symbol: Symbol) -> bool {
         match &self.unordered {
             None => true,
             Some(unordered) => unordered.is_defined(symbol),
         }
     }
+}
 
-    /// What the call so far has found of its dependencies stays where it is, for the same call.
+impl Unordered {
+    /// Begins behind definitions in order; what belongs to none of them yet belongs to the next.
     #[cold]
     #[inline(never)]
-    fn start_unordered(&mut self) {
-        let count = self.works.len() as u32;
-        let (dependencies, ends) = std::mem::take(&mut self.dependencies).into_list();
-        self.unordered = Some(Unordered {
+    fn after(dependencies: Dependencies) -> Self {
+        let (dependencies, ends) = dependencies.into_list();
+        let count = ends.len() as u32;
+        Self {
             symbols: (0..count).map(Symbol::from_index).collect(),
             definitions: (0..count).collect(),
             dependencies,
             ends,
-            put_off: PutOff::default(),
-            batch_symbols: Vec::new(),
-        });
+        }
     }
-}
 
-impl Unordered {
     #[inline]
     fn is_defined(&self, symbol: Symbol) -> bool {
         let definition = self.definitions.get(symbol.index());
         definition.is_some_and(|&definition| definition != NONE)
-    }
-
-    /// Adds a dependency of the next definition.
-    #[inline]
-    fn push(&mut self, dependency: &str, names: &mut Compact) {
-        if names.len() < PUT_OFF_FROM {
-            let symbol = names.intern(dependency);
-            self.dependencies.push(symbol.index() as u32);
-        } else {
-            self.put_off.push(dependency);
-        }
     }
 
     /// Enters a definition, with all dependencies, and where they end.
@@ -411,29 +368,7 @@ impl Unordered {
     #[inline]
     fn remove_rest(&mut self) {
         let end = self.ends.last().map_or(0, |&end| end as usize);
-        let put_off = end.saturating_sub(self.dependencies.len());
         self.dependencies.truncate(end);
-        self.put_off.truncate(put_off);
-    }
-
-    #[inline(never)]
-    fn intern_put_off(&mut self, names: &mut Compact) {
-        let mut batch = [""; BATCH];
-        let mut start = 0;
-        for ends in self.put_off.ends.chunks(BATCH) {
-            for (string, &end) in batch.iter_mut().zip(ends) {
-                *string = &self.put_off.text[start..end];
-                start = end;
-            }
-            self.batch_symbols.clear();
-            names.intern_batch(&batch[..ends.len()], &mut self.batch_symbols);
-            let indices = self
-                .batch_symbols
-                .iter()
-                .map(|symbol| symbol.index() as u32);
-            self.dependencies.extend(indices);
-        }
-        self.put_off.truncate(0);
     }
 
     /// Finds a topological order, depth-first in definition order, and the dependencies in it. The
@@ -447,7 +382,6 @@ impl Unordered {
             definitions,
             mut dependencies,
             ends,
-            ..
         } = self;
         // Tables by symbol are read before the search, one reading after the other without waiting:
         // in the search each decides what is read next.
@@ -519,22 +453,6 @@ impl Unordered {
             symbols,
         };
         Ok((placed, order))
-    }
-}
-
-impl PutOff {
-    #[inline]
-    fn push(&mut self, name: &str) {
-        self.text.push_str(name);
-        self.ends.push(self.text.len());
-    }
-
-    #[inline]
-    fn truncate(&mut self, names: usize) {
-        if names < self.ends.len() {
-            self.ends.truncate(names);
-            self.text.truncate(self.ends.last().map_or(0, |&end| end));
-        }
     }
 }
 

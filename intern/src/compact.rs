@@ -64,10 +64,6 @@ struct Hash(u32);
 #[derive(Clone, Copy, Debug)]
 pub struct Vacancy(Hash);
 
-/// Strings of a batch that are looked up together: the reorder buffer of a processor holds the
-/// loads of about as many.
-const BATCH: usize = 32;
-
 impl Compact {
     /// An empty interner, which holds no memory.
     pub fn new() -> Self {
@@ -229,63 +225,11 @@ impl Interner for Compact {
     fn len(&self) -> usize {
         self.offsets.len().saturating_sub(1)
     }
-
-    /// Waits less for memory than single calls do: what is read for one string is asked for before
-    /// that of the string before has come.
-    fn intern_batch(&mut self, strings: &[&str], symbols: &mut Vec<Symbol>) {
-        symbols.reserve(strings.len());
-        let mut candidates = [None; BATCH];
-        for strings in strings.chunks(BATCH) {
-            // Three loops, none of which waits for what it reads: the table ...
-            for (candidate, string) in candidates.iter_mut().zip(strings) {
-                let hash = Hash::of(string);
-                let known = self.table.find(hash.spread(), |known| known.hash == hash);
-                *candidate = known.map(|known| known.symbol);
-            }
-            // ... where the text is, and its beginning ...
-            let candidates = &candidates[..strings.len()];
-            let touched = candidates.iter().flatten().fold(0, |sum, &symbol| {
-                sum ^ self.bytes(symbol).first().map_or(0, |&byte| byte)
-            });
-            std::hint::black_box(touched);
-            // ... and all of it. A candidate has the same half of a hash, so it is seldom another
-            // string; without one the string was new before the batch.
-            for (string, candidate) in strings.iter().zip(candidates) {
-                symbols.push(match *candidate {
-                    Some(symbol) if self.bytes(symbol) == string.as_bytes() => symbol,
-                    _ => self.intern(string),
-                });
-            }
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[track_caller]
-    fn check_batch(known: &[&str], batch: &[&str]) {
-        let (mut batched, mut single) = (Compact::new(), Compact::new());
-        for string in known {
-            batched.intern(string);
-            single.intern(string);
-        }
-        let mut symbols = Vec::new();
-        batched.intern_batch(batch, &mut symbols);
-        let one_by_one: Vec<_> = batch.iter().map(|string| single.intern(string)).collect();
-        assert_eq!(symbols, one_by_one);
-    }
-
-    #[test]
-    fn batches_of_every_length_equal_one_by_one() {
-        let many: Vec<String> = (0..100).map(|number| format!("item{number}")).collect();
-        let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        for count in [0, 1, BATCH - 1, BATCH, BATCH + 1, 100] {
-            check_batch(&many[20..60], &many[..count]);
-            check_batch(&many[..60], &many[100 - count..]);
-        }
-    }
 
     #[test]
     fn strings_of_equal_hash_halves_are_told_apart() {
@@ -299,9 +243,9 @@ mod tests {
                     .map(|other| (other, string))
             })
             .expect("numbers never end");
-        check_batch(&[&first, &second], &[&second, &first]);
-        check_batch(&[&first], &[&second, &first]);
         let mut interner = Compact::new();
+        interner.intern(&first);
+        assert_eq!(interner.get(&second), None);
         assert_ne!(interner.intern(&first), interner.intern(&second));
         assert_eq!(interner.resolve(Symbol::from_index(1)), second);
     }

@@ -6,7 +6,7 @@
 //! | strategy | made for |
 //! |---|---|
 //! | [`Local`] | one thread |
-//! | [`Compact`] | the same, in less memory and with look-ups of many strings at once |
+//! | [`Compact`] | the same, faster to fill: one text, and hashes beside the symbols |
 //! | [`Striped`] | several threads, strings resolved without a lock while others are added |
 //! | [`Sharded`] | the same on dashmap, without unsafe code |
 //! | [`Threaded`] | the same on lasso's `ThreadedRodeo` |
