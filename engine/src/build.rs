@@ -4,14 +4,15 @@
 //! order and the symbol of a node is its number: nothing has to be sorted or looked up again. The
 //! first forward reference ends that, and [`Builder::build`] puts the definitions in order.
 //!
-//! Two ways to wait less for memory among many names in any order were tried and lost. Putting
-//! names of dependencies off and interning 64 or 512 at a time, in three loops that do not wait for
-//! what they read, took 90 to 112 % of the time in a layered graph of 100 000 nodes in random order,
-//! and 140 to 170 % in reverse order and in a chain in random order: copying the names costs more
-//! than it hides. Keeping all names until the graph is built, so that every one is known when it is
-//! looked up, took 107 and 165 %: it touches twice as much memory, and 4 KiB touched for the first
-//! time cost a quarter of a microsecond and more (2026-11-21, 2-core x86-64 VM with other load,
-//! medians of runs in turn).
+//! Two ways to wait less for memory among 100 000 names that are not in order were tried and lost
+//! (2026-11-21, 2-core x86-64 VM with other load, medians of runs in turn). Putting off names of
+//! dependencies and interning 64 or 512 at a time, in three loops that do not wait for what they
+//! read, took 0.72 to 0.87 times as long for a layered graph in random order, but 1.2 to 1.6 times
+//! in reverse order and 1.0 to 1.5 times for a chain in random order: copying the names costs about
+//! what it hides. Keeping all of them until the graph is built, so that each is known when it is
+//! looked up, took 1.1 times (random order) and 1.7 times (reverse) as long as the builder on lasso
+//! before it: it touches much more memory, and the first touch of 4 KiB costs about as much as ten
+//! look-ups.
 
 use arena::{AllocError, Arena, Bump};
 use intern::{Compact, Interner, Symbol, Vacancy};
