@@ -11,8 +11,7 @@
 //! in reverse order and 1.0 to 1.5 times for a chain in random order: copying the names costs about
 //! what it hides. Keeping all of them until the graph is built, so that each is known when it is
 //! looked up, took 1.1 times (random order) and 1.7 times (reverse) as long as the builder on lasso
-//! before it: it touches much more memory, and the first touch of 4 KiB costs about as much as ten
-//! look-ups.
+//! before it: it touches much more memory.
 
 use arena::{AllocError, Arena, Bump};
 use intern::{Compact, Interner, Symbol, Vacancy};
