@@ -39,6 +39,7 @@ mod cancel;
 mod clock;
 mod dag;
 mod data;
+mod dependencies;
 mod execution;
 pub mod import;
 mod options;
