@@ -38,6 +38,7 @@ mod build;
 mod cancel;
 mod dag;
 mod data;
+pub mod dot;
 mod execution;
 pub mod import;
 mod options;
@@ -49,6 +50,7 @@ pub mod shape;
 mod slice;
 mod states;
 mod task;
+pub mod trace;
 mod work;
 mod worker;
 
