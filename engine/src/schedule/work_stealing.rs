@@ -15,7 +15,7 @@ use crossbeam::utils::CachePadded;
 
 use crate::execution::{self, Execution};
 use crate::task::{Tally, Task, share};
-use crate::worker::{Threads, WorkerMark, at_least_one};
+use crate::worker::{Threads, WorkerMark, at_least_one, mark_thread};
 use crate::{Dag, Options, Outcome, Scheduler, SchedulerError, Strategy};
 
 /// Rounds a worker looks for work in vain before it yields its core, and before it goes to sleep.
@@ -71,6 +71,8 @@ impl WorkStealing {
         for (index, deque) in deques.into_iter().enumerate() {
             let pool = Arc::clone(&pool);
             scheduler.threads.start(move || {
+                // The caller of a run is worker 0.
+                mark_thread(index + 1);
                 let worker = Worker {
                     pool: &pool,
                     deque: &deque,
