@@ -20,6 +20,7 @@ use engine::{Options, Outcome, Run, Shape, Strategy, shape};
   cargo run --release -p engine --example trace -- montage.json --scheduler rayon-graph --out target/montage")]
 struct Arguments {
     /// A workflow in WfFormat 1.5; its nodes take their share of --total-ms
+    #[arg(required_unless_present = "shape")]
     workflow: Option<PathBuf>,
     /// Instead of a workflow, a generated graph
     #[arg(long, conflicts_with = "workflow")]
@@ -33,6 +34,7 @@ struct Arguments {
     /// sequential, direct-threads, bounded-pool, rayon-level, rayon-graph or work-stealing
     #[arg(long, default_value_t = Strategy::WorkStealing)]
     scheduler: Strategy,
+    /// Number of worker threads
     #[arg(long, default_value_t = 2)]
     workers: usize,
     /// Where the files are written; made when it does not exist
@@ -62,7 +64,7 @@ fn main() -> anyhow::Result<()> {
     let workflow = match (&arguments.workflow, arguments.shape) {
         (Some(path), _) => read(path)?,
         (None, Some(shape)) => generate(shape, arguments.nodes),
-        (None, None) => bail!("give a WfFormat file or `--shape`; see `--help`"),
+        (None, None) => unreachable!("one of the two is required"),
     };
     let total_s: f64 = workflow.runtimes_s.iter().sum();
     let scale = match total_s {

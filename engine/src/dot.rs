@@ -95,7 +95,11 @@ impl Dot<'_> {
         let mut text = String::from("digraph {\n");
         if !self.title.is_empty() {
             let title = escape(self.title);
-            writeln!(text, "  graph [label=\"{title}\", labelloc=t];").expect(STRING);
+            writeln!(
+                text,
+                "  graph [label=\"{title}\", labelloc=t, fontname=\"sans-serif\"];"
+            )
+            .expect(STRING);
         }
         text.push_str(
             "  node [shape=box, style=rounded, color=\"#0072B2\", fontname=\"sans-serif\", \
@@ -211,7 +215,7 @@ mod tests {
     fn graph_alone_is_its_nodes_and_edges() {
         let dag = build(&[("a", &[]), ("b\"", &[0])], |_| Ok(()));
         let expected = r##"digraph {
-  graph [label="two \"nodes\"", labelloc=t];
+  graph [label="two \"nodes\"", labelloc=t, fontname="sans-serif"];
   node [shape=box, style=rounded, color="#0072B2", fontname="sans-serif", fontsize=12];
   edge [color="#6B7280", arrowsize=0.7];
   n0 [label="a"];

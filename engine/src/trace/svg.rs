@@ -30,7 +30,7 @@ const FONTS: &str =
 /// Rules win over attributes.
 const DARK: &str = "@media(prefers-color-scheme:dark){\
 .page{fill:#0d1117}.text{fill:#9198a1}.title{fill:#f0f6fc}.grid{stroke:#3d444d}\
-.ran,.merged{fill:#56B4E9;stroke:#0d1117}.failed{fill:#C39BD3;stroke:#0d1117}\
+.ran{fill:#56B4E9;stroke:#0d1117}.failed{fill:#C39BD3;stroke:#0d1117}\
 .stopped{fill:#6B7280;stroke:#0d1117}.hatch{stroke:#0d1117}.inside{fill:#0d1117}\
 .skipped{fill:#9198a1}.path{stroke:#FF8C42}}";
 
@@ -88,8 +88,8 @@ struct Mark<'t> {
     on_path: bool,
 }
 
-/// How the state of a node is drawn; of several in one box the last of these counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// How the state of a node is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Ran,
     Stopped,
@@ -245,10 +245,13 @@ impl<'t> Picture<'t> {
         let y = bottom + 16.0;
         for at_ns in (0..=self.end_ns).step_by(step_ns as usize) {
             let x = self.x(at_ns);
-            let value = at_ns as f64 / unit_ns;
+            let tick = match at_ns {
+                0 => "0".to_owned(),
+                _ => format!("{} {unit}", at_ns as f64 / unit_ns),
+            };
             push(
                 out,
-                format_args!("<text x=\"{x:.1}\" y=\"{y:.1}\">{value} {unit}</text>\n"),
+                format_args!("<text x=\"{x:.1}\" y=\"{y:.1}\">{tick}</text>\n"),
             );
         }
         out.push_str("</g>\n<g class=\"text\" fill=\"#59636e\" text-anchor=\"end\">\n");
@@ -266,37 +269,38 @@ impl<'t> Picture<'t> {
     /// What is drawn as boxes: nodes that ran, merged while they are narrower than a pixel.
     fn marks(&self) -> Vec<Mark<'t>> {
         let mut marks: Vec<Mark<'t>> = Vec::new();
-        // By lane, the box that the next narrow node may be merged into.
-        let mut narrow: Vec<Option<usize>> = vec![None; self.lanes];
+        // By lane and kind, the box that the next narrow node may be merged into. A failure among
+        // many nodes that completed is drawn above them, not lost in them.
+        let mut narrow = vec![[None; 3]; self.lanes];
         for span in &self.timeline.spans {
             if is_skipped(span) {
                 continue;
             }
+            let kind = Kind::of(span.state);
             let mark = Mark {
                 lane: span.worker,
                 start_px: self.x(span.start_ns),
                 end_px: self.x(span.end_ns),
-                kind: Kind::of(span.state),
+                kind,
                 nodes: 1,
                 busy_ns: span.duration_ns(),
                 span,
                 on_path: self.on_path[span.node.index()],
             };
             if mark.width() >= 1.0 {
-                narrow[span.worker] = None;
+                narrow[span.worker] = [None; 3];
                 marks.push(mark);
                 continue;
             }
-            match narrow[span.worker].map(|index| &mut marks[index]) {
+            let place = &mut narrow[span.worker][kind as usize];
+            match place.map(|index: usize| &mut marks[index]) {
                 Some(last) if mark.start_px - last.end_px < 1.0 => {
                     last.end_px = mark.end_px;
-                    last.kind = last.kind.max(mark.kind);
                     last.nodes += 1;
                     last.busy_ns += mark.busy_ns;
-                    last.on_path |= mark.on_path;
                 }
                 _ => {
-                    narrow[span.worker] = Some(marks.len());
+                    *place = Some(marks.len());
                     marks.push(mark);
                 }
             }
@@ -306,6 +310,9 @@ impl<'t> Picture<'t> {
 
     fn boxes(&self, out: &mut String, marks: &[Mark<'_>]) {
         for kind in [Kind::Ran, Kind::Stopped, Kind::Failed] {
+            if marks.iter().all(|mark| mark.kind != kind) {
+                continue;
+            }
             let (class, fill) = (kind.class(), kind.fill());
             push(
                 out,
@@ -648,4 +655,175 @@ fn escape(text: &str) -> String {
         }
     }
     escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::Span;
+    use crate::{NodeId, Run, Shape};
+
+    /// `ids` in a chain and their timeline.
+    fn example(
+        workers: usize,
+        ids: &[String],
+        span: impl Fn(usize) -> (usize, u64, u64, NodeState),
+    ) -> (Dag, Timeline) {
+        let mut shape = Shape::new();
+        for (index, id) in ids.iter().enumerate() {
+            shape.push(id.clone(), index.checked_sub(1));
+        }
+        let work = |_| |_: &Run<'_>| Ok(());
+        let dag = shape.build(arena::Bump::default(), work).unwrap();
+        let spans: Vec<_> = (0..ids.len())
+            .map(|index| {
+                let (worker, start_ns, end_ns, state) = span(index);
+                Span {
+                    worker,
+                    node: NodeId::from_index(index as u32),
+                    start_ns,
+                    end_ns,
+                    state,
+                }
+            })
+            .collect();
+        let timeline = Timeline {
+            workers,
+            end_ns: spans.last().map_or(0, |span| span.end_ns),
+            spans,
+            dropped: 0,
+        };
+        (dag, timeline)
+    }
+
+    fn ids(nodes: usize) -> Vec<String> {
+        (0..nodes).map(|node| format!("node-{node:06}")).collect()
+    }
+
+    fn count(text: &str, part: &str) -> usize {
+        text.matches(part).count()
+    }
+
+    #[test]
+    fn picture_of_two_nodes_is_the_stored_one() {
+        let ids = ["fetch".to_owned(), "parse & <check>".to_owned()];
+        let (dag, timeline) = example(2, &ids, |node| match node {
+            0 => (0, 0, 400, NodeState::Completed),
+            _ => (1, 500, 1_000, NodeState::Completed),
+        });
+        let svg = timeline.svg(&dag, "Two \"nodes\"");
+        let stored = include_str!("timeline.svg");
+        assert_eq!(
+            svg, stored,
+            "write the picture to timeline.svg if it is right"
+        );
+    }
+
+    #[test]
+    fn every_node_that_is_wide_enough_has_its_own_box() {
+        let (dag, timeline) = example(2, &ids(50), |node| {
+            let start_ns = 100 * node as u64;
+            (node % 2, start_ns, start_ns + 100, NodeState::Completed)
+        });
+        let svg = timeline.svg(&dag, "");
+        for id in ids(50) {
+            assert_eq!(
+                count(&svg, &format!("<title>{id}: 100 ns, completed")),
+                1,
+                "{id}"
+            );
+        }
+    }
+
+    #[test]
+    fn boxes_below_a_pixel_are_merged_so_the_file_stays_small() {
+        let (dag, timeline) = example(2, &ids(100_000), |node| {
+            let start_ns = 10 * node as u64;
+            (node % 2, start_ns, start_ns + 8, NodeState::Completed)
+        });
+        let svg = timeline.svg(&dag, "");
+        assert!(svg.contains("<title>50000 nodes from node-000000 on: 400 µs together"));
+        assert!(svg.len() < 100_000, "{} bytes", svg.len());
+    }
+
+    #[test]
+    fn failure_among_many_nodes_has_a_box_of_its_own() {
+        let (dag, timeline) = example(1, &ids(10_000), |node| {
+            let state = match node {
+                5_000 => NodeState::Failed,
+                _ => NodeState::Completed,
+            };
+            (0, node as u64, node as u64 + 1, state)
+        });
+        let svg = timeline.svg(&dag, "");
+        assert!(svg.contains("<title>9999 nodes from node-000000 on: 10.0 µs together"));
+        assert!(svg.contains("<title>node-005000: 1 ns, failed"));
+        assert_eq!(count(&svg, ">failed</text>"), 1);
+    }
+
+    #[test]
+    fn skipped_nodes_are_triangles_in_the_picture_and_the_legend() {
+        let (dag, timeline) = example(1, &ids(3), |node| match node {
+            0 => (0, 0, 100, NodeState::Failed),
+            _ => (0, 100, 100, NodeState::Skipped),
+        });
+        let svg = timeline.svg(&dag, "");
+        assert_eq!(count(&svg, ": skipped</title>"), 1, "one a pixel");
+        assert_eq!(count(&svg, ">skipped</text>"), 1);
+        assert_eq!(count(&svg, ">failed</text>"), 1);
+    }
+
+    #[test]
+    fn timeline_of_nothing_is_still_a_picture() {
+        let (dag, timeline) = example(0, &[], |_| unreachable!("there are no nodes"));
+        let svg = timeline.svg(&dag, "Nothing");
+        assert!(svg.contains("0 nodes on 0 workers in 0 ns") && svg.ends_with("</svg>\n"));
+    }
+
+    #[track_caller]
+    fn check_step(end_ns: u64, step_ns: u64) {
+        assert_eq!(tick_step(end_ns), step_ns);
+    }
+
+    #[test]
+    fn ticks_are_round_and_few() {
+        check_step(1, 1);
+        check_step(8, 1);
+        check_step(9, 2);
+        check_step(41_200_000, 5_000_000);
+        check_step(u64::MAX, 5_000_000_000_000_000_000);
+    }
+
+    #[track_caller]
+    fn check_middle(text: &str, width: f64, shown: Option<&str>) {
+        assert_eq!(shorten_middle(text, width, 10.0).as_deref(), shown);
+    }
+
+    #[test]
+    fn names_that_do_not_fit_keep_their_beginning_and_end() {
+        check_middle("node-000012", 80.0, Some("node-000012"));
+        check_middle("node-000012", 55.0, Some("nod…0012"));
+        check_middle("node-000012", 20.0, None);
+        check_middle("", 20.0, Some(""));
+        assert_eq!(shorten_end("a long title", 50.0, 10.0), "a long …");
+    }
+
+    #[test]
+    fn line_goes_through_few_points_of_one_pixel() {
+        let zigzag = (0..1_000).map(|point| (0.0001 * point as f64, (point % 2) as f64));
+        assert_eq!(thin(zigzag).len(), 4);
+        let straight = (0..1_000).map(|point| (point as f64, 7.0));
+        assert_eq!(thin(straight), [(0.0, 7.0), (999.0, 7.0)]);
+        let step = [(0.0, 0.0), (5.0, 0.0), (9.0, 1.0), (20.0, 1.0)];
+        assert_eq!(thin(step.into_iter()), step);
+    }
+
+    #[test]
+    fn names_from_outside_cannot_break_the_markup() {
+        let ids = ["</svg><script>\u{1}\"".to_owned()];
+        let (dag, timeline) = example(1, &ids, |_| (0, 0, 10, NodeState::Completed));
+        let svg = timeline.svg(&dag, "</title>");
+        assert_eq!(count(&svg, "<script>") + count(&svg, "\u{1}"), 0);
+        assert_eq!(count(&svg, "</svg>"), 1);
+    }
 }
