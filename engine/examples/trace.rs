@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use arena::Bump;
-use clap::{Parser, ValueEnum};
+use clap::{ArgGroup, Parser, ValueEnum};
 use engine::dot::Dot;
 use engine::import::{self, Workflow};
 use engine::trace::Trace;
@@ -15,15 +15,15 @@ use engine::{Options, Outcome, Run, Shape, Strategy, shape};
 
 /// Runs a graph, prints what the run comes to, and writes pictures of it into a folder.
 #[derive(Parser)]
+#[command(group = ArgGroup::new("graph").required(true).args(["workflow", "shape"]))]
 #[command(after_help = "Examples:
   cargo run --release -p engine --example trace -- --shape layered --nodes 200
   cargo run --release -p engine --example trace -- montage.json --scheduler rayon-graph --out target/montage")]
 struct Arguments {
     /// A workflow in WfFormat 1.5; its nodes take their share of --total-ms
-    #[arg(required_unless_present = "shape")]
     workflow: Option<PathBuf>,
     /// Instead of a workflow, a generated graph
-    #[arg(long, conflicts_with = "workflow")]
+    #[arg(long)]
     shape: Option<Generated>,
     /// Number of nodes of a generated graph
     #[arg(long, default_value_t = 100, requires = "shape")]

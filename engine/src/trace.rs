@@ -42,8 +42,13 @@ use crate::{Dag, NodeId, NodeState, Observer, Options, Outcome, Scheduler};
 
 /// Records when every node of a run began and ended, and on which worker.
 ///
-/// Recording takes no lock, never allocates and never waits; it takes two readings of the clock a
-/// node. All memory is taken, and touched, when the trace is made.
+/// Recording takes no lock, never allocates and never waits. All memory is taken, and touched, when
+/// the trace is made.
+///
+/// A node pays two readings of the clock: a sequential run of empty nodes takes 1.4 ns a node
+/// without an observer, 15 with one that does nothing and 45 with a trace (Zen 5, 2026-11). One
+/// reading, the end of a node as the start of the next, would save 14 of them, but then nobody could
+/// tell the work of a node from the waiting before it.
 ///
 /// One trace watches one run at a time: what runs at the same time under the same worker numbers
 /// gets into each other's spans, though never into anything else.
@@ -217,7 +222,7 @@ impl Trace {
                 worker,
                 node,
                 start_ns: ns(start),
-                end_ns: ns(end),
+                end_ns: ns(end.max(start)),
                 state,
             })
             .collect();
@@ -278,7 +283,7 @@ impl Observer for Trace {
 
     #[inline]
     fn node_finished(&self, worker: usize, node: NodeId, state: NodeState) {
-        let end_ticks = self.clock.now();
+        let end_ticks = self.clock.now_or_earlier();
         let Some(lane) = self.lanes.get(worker) else {
             self.strangers.fetch_add(1, Ordering::Relaxed);
             return;

@@ -275,12 +275,11 @@ mod tests {
     use crate::trace::Span;
     use crate::{NodeState, Run, Shape};
 
-    /// A graph from `name: dependencies` and its timeline from `worker: start..end`, by node.
-    fn example(
-        workers: usize,
-        end_ns: u64,
-        nodes: &[(&str, &[usize], (usize, u64, u64))],
-    ) -> (Dag, Timeline) {
+    /// The id of a node, the indices of its dependencies, its worker, its start and its end.
+    type Row<'r> = (&'r str, &'r [usize], (usize, u64, u64));
+
+    /// A graph and its timeline.
+    fn example(workers: usize, end_ns: u64, nodes: &[Row<'_>]) -> (Dag, Timeline) {
         let mut shape = Shape::new();
         for (name, dependencies, _) in nodes {
             shape.push((*name).to_owned(), dependencies.iter().copied());

@@ -175,7 +175,7 @@ impl<'t> Picture<'t> {
                 escape(&self.stats.to_string()),
             ),
         );
-        let shown = shorten_end(title, WIDTH - 2.0 * MARGIN, 16.0);
+        let shown = shorten_end(&on_one_line(title), WIDTH - 2.0 * MARGIN, 16.0);
         push(
             out,
             format_args!(
@@ -415,9 +415,13 @@ impl<'t> Picture<'t> {
         }
         let spans = self.stats.critical_path.iter();
         let spans = spans.filter_map(|node| span_of[node.index()]);
+        // From one node to the next the line waits below the first, where it crosses no name, and
+        // changes lanes when the next one starts.
+        let mut before_y = None;
         let points = spans.flat_map(|span| {
-            let y = lane_y(span.worker) + LINE;
-            [(self.x(span.start_ns), y), (self.x(span.end_ns), y)]
+            let (start, y) = (self.x(span.start_ns), lane_y(span.worker) + LINE);
+            let waited = (start, before_y.replace(y).unwrap_or(y));
+            [waited, (start, y), (self.x(span.end_ns), y)]
         });
         let points = thin(points);
         if let Some(((x, y), rest)) = points.split_first() {
@@ -446,7 +450,7 @@ impl<'t> Picture<'t> {
             if mark.kind != Kind::Ran {
                 continue;
             }
-            let name = label(self.dag, mark.span.node);
+            let name = on_one_line(&label(self.dag, mark.span.node));
             let Some(shown) = shorten_middle(&name, mark.width() - 8.0, FONT) else {
                 continue;
             };
@@ -605,6 +609,10 @@ fn text_width(text: &str, size: f64) -> f64 {
         _ => 1.0,
     };
     text.chars().map(em).sum::<f64>() * size
+}
+
+fn on_one_line(text: &str) -> String {
+    text.replace(['\n', '\r', '\t'], " ")
 }
 
 /// The text, or its beginning when it is too wide.
@@ -822,7 +830,8 @@ mod tests {
     fn names_from_outside_cannot_break_the_markup() {
         let ids = ["</svg><script>\u{1}\"".to_owned()];
         let (dag, timeline) = example(1, &ids, |_| (0, 0, 10, NodeState::Completed));
-        let svg = timeline.svg(&dag, "</title>");
+        let svg = timeline.svg(&dag, "</title>\nnext");
+        assert!(svg.contains(">&lt;/title&gt; next</text>"));
         assert_eq!(count(&svg, "<script>") + count(&svg, "\u{1}"), 0);
         assert_eq!(count(&svg, "</svg>"), 1);
     }
