@@ -62,6 +62,7 @@ pub struct Dag {
     counts: ArenaSlice<u32>,
     joins: ArenaSlice<Join>,
     edge_count: usize,
+    root_count: usize,
     level_count: usize,
     names: Option<Names>,
     levels: OnceLock<Levels>,
@@ -249,6 +250,7 @@ impl Dag {
         let mut target_count = 0;
         let mut level_of = vec![0_u32; nodes];
         let mut level_count = 0;
+        let mut root_count = 0;
         let mut before: &[u32] = &[];
         for node in 0..nodes {
             let own = dependencies_of(node);
@@ -270,6 +272,7 @@ impl Dag {
             level_of[node] = level;
             level_count = level_count.max(level as usize + 1);
             target_count += own.len();
+            root_count += usize::from(own.is_empty());
             before = own;
         }
         drop(level_of);
@@ -357,6 +360,7 @@ impl Dag {
             counts,
             joins,
             edge_count: dependencies.len(),
+            root_count,
             level_count,
             names: interner.map(|interner| Names {
                 interner,
@@ -385,6 +389,12 @@ impl Dag {
     #[inline]
     pub fn edge_count(&self) -> usize {
         self.edge_count
+    }
+
+    /// Number of nodes that depend on nothing.
+    #[inline]
+    pub fn root_count(&self) -> usize {
+        self.root_count
     }
 
     /// Number of nodes on the longest path.
@@ -462,6 +472,12 @@ impl Dag {
     #[inline]
     pub(crate) fn counts(&self) -> &[u32] {
         &self.counts
+    }
+
+    /// Number of targets of all nodes: that of edges, less where joins stand for several.
+    #[inline]
+    pub(crate) fn target_count(&self) -> usize {
+        self.targets.len()
     }
 
     /// The counters that `node` counts down when it has finished.

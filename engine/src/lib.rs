@@ -36,6 +36,7 @@
 
 mod build;
 mod cancel;
+mod clock;
 mod dag;
 mod data;
 pub mod dot;
@@ -43,16 +44,19 @@ mod execution;
 pub mod import;
 mod options;
 mod outcome;
+mod pattern;
 mod ready;
 mod run;
 mod schedule;
 pub mod shape;
 mod slice;
 mod states;
+mod sync;
 mod task;
 pub mod trace;
 mod work;
 mod worker;
+mod workers;
 
 pub use build::{BuildError, Builder, IdBuilder};
 pub use cancel::{CancelHook, CancelToken};
@@ -60,11 +64,13 @@ pub use dag::{Dag, Levels, NodeId};
 pub use data::{Metrics, NodeData};
 pub use options::{Observer, Options, Policy};
 pub use outcome::{Cause, Failure, Outcome};
+pub use pattern::{Pattern, UnknownPattern};
 pub use ready::ReadySet;
 pub use run::{Cancelled, NodeError, Run, Skip, TimedOut};
 pub use schedule::{
-    BoundedPool, DirectThreads, RayonGraph, RayonLevel, Scheduler, SchedulerError, Sequential,
-    Strategy, TasksPanicked, UnknownStrategy, WorkStealing,
+    Adaptive, BoundedPool, DirectThreads, RayonGraph, RayonLevel, Scheduler, SchedulerError,
+    Sequential, Strategy, TasksPanicked, UnknownStrategy, WorkStealing,
 };
 pub use shape::Shape;
 pub use states::{NodeState, NodeStates};
+pub use workers::Workers;
