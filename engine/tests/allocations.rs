@@ -4,7 +4,10 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use arena::Bump;
-use engine::{Builder, Dag, IdBuilder, NodeId, Outcome, Run, Scheduler, Sequential, shape};
+use engine::trace::Trace;
+use engine::{
+    Builder, Dag, IdBuilder, NodeId, Options, Outcome, Run, Scheduler, Sequential, shape,
+};
 
 /// Counts the allocations of each thread, growing one in place or by a move among them, and the
 /// bytes it holds.
@@ -116,4 +119,24 @@ fn second_sequential_run_allocates_nothing() {
     let (allocations, ()) = count(|| Sequential.run_into(&dag, &mut outcome));
     assert_eq!(allocations, 0);
     assert!(outcome.all_completed());
+}
+
+#[test]
+fn recording_a_trace_allocates_nothing_even_when_it_is_full() {
+    let dag = shape::layered(1_000, 1)
+        .build(Bump::default(), |_| |_: &Run<'_>| Ok(()))
+        .unwrap();
+    let mut outcome = Outcome::new();
+    Sequential.run_into(&dag, &mut outcome);
+    for (room, dropped) in [(1_000, 0), (500, 1_000 - 640)] {
+        let mut trace = Trace::with_capacity(1, room);
+        let options = Options {
+            observer: Some(&trace),
+            ..Options::default()
+        };
+        let (allocations, ()) = count(|| Sequential.run_with(&dag, &options, &mut outcome));
+        assert_eq!(allocations, 0);
+        // Room comes in chunks of 128, of which every worker may leave one empty.
+        assert_eq!(trace.finish().dropped, dropped);
+    }
 }
