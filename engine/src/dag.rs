@@ -157,10 +157,21 @@ impl Hints {
             .store(nanoseconds.to_bits(), Ordering::Relaxed);
     }
 
-    #[inline]
-    pub(crate) fn set_shared_ns(&self, nanoseconds: f32) {
-        self.shared_ns
-            .store(nanoseconds.to_bits(), Ordering::Relaxed);
+    /// A shorter time is believed at once, a longer one slowly: it may have been the machine.
+    pub(crate) fn note_shared_ns(&self, nanoseconds: f32) {
+        let before = self.shared_ns();
+        let believed = if before > 0.0 && nanoseconds > before {
+            before + (nanoseconds - before) / 8.0
+        } else {
+            nanoseconds
+        };
+        self.shared_ns.store(believed.to_bits(), Ordering::Relaxed);
+    }
+
+    /// Forgets all times.
+    pub(crate) fn forget(&self) {
+        self.alone_ns.store(0, Ordering::Relaxed);
+        self.shared_ns.store(0, Ordering::Relaxed);
     }
 
     /// Counts a run and returns how many there were before.

@@ -12,7 +12,7 @@ mod pool;
 use std::fmt;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
 
 use crate::clock::{Clock, Ticks};
 use crate::execution::{self, Execution, Shared};
@@ -28,12 +28,12 @@ use pool::{Pool, count_down};
 
 /// Nodes a walk runs at most between two looks at the clock.
 const MOST_NODES_A_LOOK: u32 = 512;
-/// Time a worker means to work between two looks at the clock: as long as a coarse node at most
-/// takes to be noticed, and longer for fine ones, because a look takes 25 ns.
-const LOOK_NS: f32 = 1_000.0;
-const FINE_LOOK_NS: f32 = 2_000.0;
-/// Nodes of this cost are coarse: a worker keeps one and lets the others be taken.
+/// Time a worker means to work between two looks at the clock, which take 25 ns each.
+const LOOK_NS: f32 = 2_000.0;
+/// Nodes of this cost are coarse: a worker keeps those of one look and lets the others be taken.
 const COARSE_NS: f32 = 250.0;
+/// Up to this cost it is not sure that sharing wins.
+const SURE_NS: f32 = 1_000.0;
 /// From this cost on, a worker lets half of its nodes be taken before anybody asks.
 const PUBLISH_NS: f32 = 60.0;
 /// What a node is taken to cost by a scheduler that shares at once.
@@ -62,13 +62,13 @@ const FINE_WIDTH_NS: f32 = 1_500.0;
 /// How often a worker without nodes looks at the others' shelves before it says that it has none:
 /// to say so and to take it back touches more that is shared than the nodes themselves.
 const LOOKS_BEFORE_RETIRING: u32 = 32;
-/// Nodes below `LOOK_NS` are only shared when that was faster than this part of the time alone. How
+/// Nodes below `SURE_NS` are only shared when that was faster than this part of the time alone. How
 /// fast cores pass cache lines to each other changes while a machine runs (a round trip took 55 to
-/// 142 or 410 to 540 ns), so every so many runs what lost is tried again, and now and then what
-/// would be won is measured.
+/// 142 or 410 to 540 ns), so of so many runs one is alone, to compare with, and some are shared even
+/// where that lost: several in a row, because the first must wake threads.
 const WORTH_SHARING: f32 = 0.97;
-const RUNS_BEFORE_RETRYING: u32 = 16;
 const RUNS_BEFORE_COMPARING: u32 = 64;
+const RUNS_TO_RETRY: u32 = 4;
 /// Decrements of a counter that many nodes count down are flushed when there are this many.
 const MOST_COLLECTED: u32 = 64;
 
@@ -247,11 +247,9 @@ impl Adaptive {
         let alone_ns = hints.alone_ns();
         if shared_ns < estimate.least_cost_ns {
             // Nodes have become cheap: think again.
-            hints.set_alone_ns(0.0);
-            hints.set_shared_ns(0.0);
-            return;
+            return hints.forget();
         }
-        hints.set_shared_ns(shared_ns);
+        hints.note_shared_ns(shared_ns);
         if alone_ns >= COARSE_NS && shared_ns > alone_ns * WORTH_SHARING {
             self.wake_after_long_alone(dag, alone_ns, seat);
         }
@@ -365,12 +363,7 @@ impl Meter {
         let elapsed_ns = self.clock.elapsed_ns(self.looked, now);
         self.looked = now;
         self.cost_ns = elapsed_ns / ran as f32;
-        let look_ns = if self.cost_ns >= COARSE_NS {
-            LOOK_NS
-        } else {
-            FINE_LOOK_NS
-        };
-        let wanted = (look_ns / self.cost_ns.max(0.5)) as u32;
+        let wanted = (LOOK_NS / self.cost_ns.max(0.5)) as u32;
         // It grows fourfold at most, because the first nodes may not be like the rest.
         let most = (self.budget * 4).min(MOST_NODES_A_LOOK);
         self.budget = wanted.clamp(1, most);
@@ -416,12 +409,12 @@ impl Estimate {
         if alone_ns < self.least_cost_ns || !self.is_enough(alone_ns, dag.len() as f32) {
             return Plan::Decide;
         }
-        if alone_ns >= LOOK_NS {
+        if alone_ns >= SURE_NS {
             return Plan::Share;
         }
         let run = hints.count_run() % RUNS_BEFORE_COMPARING;
         let is_slower = hints.shared_ns() > alone_ns * WORTH_SHARING;
-        if run == 0 || (is_slower && !run.is_multiple_of(RUNS_BEFORE_RETRYING)) {
+        if run == 0 || (is_slower && run > RUNS_TO_RETRY) {
             return Plan::StayAlone;
         }
         Plan::Share
@@ -432,7 +425,7 @@ impl Estimate {
     fn is_enough(&self, cost_ns: f32, left: f32) -> bool {
         let left_ns = left * cost_ns;
         self.width >= 1.05
-            && ((cost_ns >= COARSE_NS && left_ns >= LOOK_NS)
+            && ((cost_ns >= COARSE_NS && left_ns >= SURE_NS)
                 || (cost_ns * self.width.min(left) >= FINE_WIDTH_NS && left_ns >= FINE_WALK_NS))
     }
 
@@ -520,7 +513,6 @@ impl<'p> Worker<'p> {
         mut stack: Vec<u32>,
     ) -> Self {
         stack.clear();
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             pool,
             index,
@@ -532,7 +524,7 @@ impl<'p> Worker<'p> {
             cheap: 0,
             offered: Clock::now(),
             least_cost_ns: 0.0,
-            yields: pool.workers() > cores,
+            yields: pool.workers() > cores(),
         }
     }
 
@@ -627,7 +619,7 @@ impl<'p> Worker<'p> {
         }
         let cost_ns = self.meter.cost_ns;
         let most = if cost_ns >= COARSE_NS {
-            (LOOK_NS / cost_ns).max(1.0) as usize
+            nodes_of_one_look(cost_ns)
         } else {
             self.pool.shelved(self.index).div_ceil(2).max(1)
         };
@@ -736,7 +728,7 @@ impl<'p> Worker<'p> {
         let starved_ns = self.meter.clock.elapsed_ns(self.offered, now);
         let mut shelved = self.pool.shelved(self.index);
         let count = if cost_ns >= COARSE_NS {
-            len.saturating_sub(1)
+            len.saturating_sub(nodes_of_one_look(cost_ns))
         } else if len < 2 || shelved > 0 {
             0
         } else {
@@ -840,6 +832,17 @@ impl<'p> Worker<'p> {
         }
         false
     }
+}
+
+/// How many coarse nodes of this cost a worker keeps.
+fn nodes_of_one_look(cost_ns: f32) -> usize {
+    (LOOK_NS / cost_ns).max(1.0) as usize
+}
+
+/// Cores this process may use. Asked once, because that reads files.
+fn cores() -> usize {
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// Makes the counters those of a run that has not begun.
