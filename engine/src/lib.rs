@@ -39,6 +39,7 @@ mod cancel;
 mod dag;
 mod data;
 mod execution;
+pub mod flow;
 pub mod import;
 mod options;
 mod outcome;
