@@ -44,6 +44,7 @@ pub mod import;
 mod options;
 mod outcome;
 mod ready;
+pub mod retry;
 mod run;
 mod schedule;
 pub mod shape;
