@@ -38,6 +38,7 @@ mod build;
 mod cancel;
 mod dag;
 mod data;
+pub mod deadline;
 mod execution;
 pub mod flow;
 pub mod import;
