@@ -45,6 +45,7 @@ pub mod import;
 mod options;
 mod outcome;
 mod ready;
+pub mod resource;
 pub mod retry;
 mod run;
 mod schedule;
