@@ -36,6 +36,7 @@
 
 mod build;
 mod cancel;
+pub mod control;
 mod dag;
 mod data;
 pub mod deadline;
