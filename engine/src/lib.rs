@@ -46,6 +46,7 @@ pub mod import;
 mod options;
 mod outcome;
 mod ready;
+pub mod replay;
 pub mod resource;
 pub mod retry;
 mod run;
