@@ -3,7 +3,8 @@
 //! **Branches**: a [`Flow`](crate::flow::Flow) decides by values. A node that was made by
 //! [`FlowBuilder::case`] runs only when the value of another node is that of its case; otherwise it
 //! is skipped, and so is everything that needs its value. What joins the branches takes
-//! [optional](crate::flow::Output::optional) values.
+//! [optional](crate::flow::Output::optional) values. In a graph without values a node decides for
+//! itself and returns [`Skip`].
 //!
 //! **Loops**: [`repeat`] makes the work of a node that runs a graph until it is told to stop, at
 //! most so many times. **Graphs inside graphs**: [`subgraph`] runs one once.

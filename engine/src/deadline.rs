@@ -61,6 +61,29 @@ where
 /// Fails with [`TimedOut`] when `work` took longer than `limit`; with [`Cancelled`] when it returned
 /// that because the whole run was cancelled; when the watching thread cannot be started; and with
 /// what `work` returns.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use engine::Sequential;
+/// use engine::deadline::run_within;
+/// use engine::flow::FlowBuilder;
+///
+/// let mut flow = FlowBuilder::new();
+/// let sum = flow.node("sum", (), |run, ()| {
+///     run_within(run, Duration::from_secs(60), |run| {
+///         let mut sum = 0;
+///         for number in 1..=100_u32 {
+///             run.check_cancelled()?;
+///             sum += number;
+///         }
+///         Ok(sum)
+///     })
+/// })?;
+/// assert_eq!(flow.build()?.run(&Sequential).get(sum), Some(&5050));
+/// # Ok::<(), engine::BuildError>(())
+/// ```
 pub fn run_within<T>(
     run: &Run<'_>,
     limit: Duration,

@@ -18,7 +18,7 @@
 //!    node around it, does". Such a node passes freely, and does not wait for itself.
 //!
 //! A resource that is out of order and free is taken; one that is not free is an
-//! [error](ResourceError::OutOfOrder) instead of a wait, whose remedy is to declare both resources
+//! [error](OutOfOrder) instead of a wait, whose remedy is to declare both resources
 //! on the outer node.
 //!
 //! What a holder does by other means is its own affair: it must not wait for another thread (of its
@@ -67,24 +67,18 @@ struct Inner {
     freed: Condvar,
 }
 
-/// Why a node does not get a permit.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ResourceError {
-    /// To wait could be a deadlock.
-    #[error(
-        "resource `{wanted}` is taken, and a node that holds `{held}` may not wait for it; declare \
-         both on the outer node with `Resources`"
-    )]
-    OutOfOrder {
-        /// The resource of which no permit is free.
-        wanted: String,
-        /// A resource that is held and was made later.
-        held: String,
-    },
-    /// The run was cancelled meanwhile.
-    #[error(transparent)]
-    Cancelled(#[from] Cancelled),
+/// A node would have to wait for a resource while it holds one that was made later, which could be a
+/// deadlock.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "resource `{wanted}` is taken, and a node that holds `{held}` may not wait for it; declare both \
+     on the outer node with `Resources`"
+)]
+pub struct OutOfOrder {
+    /// The resource of which no permit is free.
+    pub wanted: String,
+    /// A resource that is held and was made later.
+    pub held: String,
 }
 
 impl Resource {
@@ -134,7 +128,7 @@ impl Resource {
     {
         let resource = self.clone();
         move |run| {
-            let _permit = resource.acquire(run).map_err(into_node_error)?;
+            let _permit = resource.acquire(run)?;
             work(run)
         }
     }
@@ -144,20 +138,34 @@ impl Resource {
     ///
     /// # Errors
     ///
-    /// Fails when the run is cancelled, and when it would have to wait out of order; see the
-    /// [module](self).
-    pub fn acquire(&self, run: &Run<'_>) -> Result<Permit, ResourceError> {
-        // Whether the thread holds this resource already, and a later one that it holds.
-        let (is_held, later) = HELD.with_borrow(|held| {
-            let numbers = held.resources.iter().map(|held| held.0.number);
-            let later = held
-                .resources
-                .iter()
-                .find(|held| held.0.number > self.0.number);
-            (
-                numbers.clone().any(|number| number == self.0.number),
-                later.cloned(),
-            )
+    /// Fails with [`Cancelled`] when the run is cancelled, and with [`OutOfOrder`] when it would have
+    /// to wait out of order; see the [module](self).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use engine::Sequential;
+    /// use engine::flow::FlowBuilder;
+    /// use engine::resource::Resource;
+    ///
+    /// let disk = Resource::new("disk", 1);
+    /// let mut flow = FlowBuilder::new();
+    /// let lines = flow.node("count", (), move |run, ()| {
+    ///     let text = {
+    ///         let _permit = disk.acquire(run)?;
+    ///         String::from("one\ntwo")
+    ///     };
+    ///     Ok(text.lines().count())
+    /// })?;
+    /// assert_eq!(flow.build()?.run(&Sequential).get(lines), Some(&2));
+    /// # Ok::<(), engine::BuildError>(())
+    /// ```
+    pub fn acquire(&self, run: &Run<'_>) -> Result<Permit, NodeError> {
+        let number = self.0.number;
+        let (is_held, later) = HELD.with_borrow(|Held { resources, .. }| {
+            let is_held = resources.iter().any(|held| held.0.number == number);
+            let later = resources.iter().find(|held| held.0.number > number);
+            (is_held, later.cloned())
         });
         if is_held {
             return Ok(Permit::new(None));
@@ -166,10 +174,10 @@ impl Resource {
             None => self.wait(run)?,
             Some(later) => {
                 if !self.0.try_take() {
-                    return Err(ResourceError::OutOfOrder {
+                    return Err(Box::new(OutOfOrder {
                         wanted: self.name().into(),
                         held: later.name().into(),
-                    });
+                    }));
                 }
             }
         }
@@ -229,13 +237,6 @@ impl fmt::Debug for Resource {
             .field("permits", &self.permits())
             .field("in_use", &self.in_use())
             .finish()
-    }
-}
-
-fn into_node_error(error: ResourceError) -> NodeError {
-    match error {
-        ResourceError::Cancelled(cancelled) => cancelled.into(),
-        error => error.into(),
     }
 }
 
@@ -332,7 +333,7 @@ impl Resources {
     {
         let resources = self.clone();
         move |run| {
-            let _permits = resources.acquire(run).map_err(into_node_error)?;
+            let _permits = resources.acquire(run)?;
             work(run)
         }
     }
@@ -342,7 +343,7 @@ impl Resources {
     /// # Errors
     ///
     /// As [`Resource::acquire`]; then none is held.
-    pub fn acquire(&self, run: &Run<'_>) -> Result<Vec<Permit>, ResourceError> {
+    pub fn acquire(&self, run: &Run<'_>) -> Result<Vec<Permit>, NodeError> {
         self.0
             .iter()
             .map(|resource| resource.acquire(run))
@@ -358,7 +359,7 @@ mod tests {
         shape,
     };
     use arena::Bump;
-    use proptest::prelude::{Strategy as _, any};
+    use proptest::prelude::any;
     use proptest::test_runner::{Config, TestRunner};
     use std::sync::Barrier;
     use std::sync::atomic::AtomicUsize;
@@ -544,7 +545,11 @@ mod tests {
     fn cancelling_ends_the_wait() {
         let disk = Resource::new("disk", 1);
         let token = CancelToken::new();
-        let waits = one_node(disk.limit(|_| Ok(())));
+        let inside = disk.clone();
+        let waits = one_node(move |run| {
+            let _permit = inside.acquire(run)?;
+            Ok(())
+        });
         let holder = one_node(disk.limit({
             let token = token.clone();
             move |_| {

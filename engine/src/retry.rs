@@ -161,6 +161,26 @@ impl Backoff {
     /// Fails with [`Exhausted`] when the last attempt has failed; with [`Cancelled`] when the run
     /// is cancelled between attempts; and with what `work` returns when that is [`Skip`] or
     /// `Cancelled`, or a [`TimedOut`] of the last attempt.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use engine::Sequential;
+    /// use engine::flow::FlowBuilder;
+    /// use engine::retry::Backoff;
+    ///
+    /// let backoff = Backoff::new(3).first_wait(Duration::ZERO);
+    /// let mut flow = FlowBuilder::new();
+    /// let page = flow.node("fetch", (), move |run, ()| {
+    ///     backoff.run(run, |attempt| match attempt {
+    ///         1 => Err("no network".into()),
+    ///         _ => Ok(String::from("<html>")),
+    ///     })
+    /// })?;
+    /// assert_eq!(flow.build()?.run(&Sequential).get(page).unwrap(), "<html>");
+    /// # Ok::<(), engine::BuildError>(())
+    /// ```
     pub fn run<T>(
         &self,
         run: &Run<'_>,
@@ -234,7 +254,6 @@ mod tests {
     use crate::{
         Builder, CancelToken, Dag, NodeState, Options, Outcome, Scheduler, Sequential, Strategy,
     };
-    use std::error::Error;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     const HOUR: Duration = Duration::from_secs(3600);
