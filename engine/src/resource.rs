@@ -162,32 +162,38 @@ impl Resource {
     /// ```
     pub fn acquire(&self, run: &Run<'_>) -> Result<Permit, NodeError> {
         let number = self.0.number;
-        let (is_held, later) = HELD.with_borrow(|Held { resources, .. }| {
-            let is_held = resources.iter().any(|held| held.0.number == number);
-            let later = resources.iter().find(|held| held.0.number > number);
-            (is_held, later.cloned())
+        // Whether the thread holds it already, and a later resource that the thread holds.
+        let (is_held, later) = HELD.with_borrow_mut(|Held { resources, .. }| {
+            let own = resources
+                .iter_mut()
+                .find(|(held, _)| held.0.number == number);
+            if let Some((_, permits)) = own {
+                *permits += 1;
+                return (true, None);
+            }
+            let later = resources.iter().find(|(held, _)| held.0.number > number);
+            (false, later.map(|(held, _)| held.clone()))
         });
-        if is_held {
-            return Ok(Permit::new(None));
-        }
-        match later {
-            None => self.wait(run)?,
-            Some(later) => {
-                if !self.0.try_take() {
+        if !is_held {
+            match later {
+                None => self.wait(run)?,
+                Some(later) if !self.0.try_take() => {
                     return Err(Box::new(OutOfOrder {
                         wanted: self.name().into(),
                         held: later.name().into(),
                     }));
                 }
+                Some(_) => {}
             }
+            HELD.with_borrow_mut(|held| {
+                held.mark.get_or_insert_with(WorkerMark::new);
+                held.resources.push((self.clone(), 1));
+            });
         }
-        HELD.with_borrow_mut(|held| {
-            if held.resources.is_empty() {
-                held.mark = Some(WorkerMark::new());
-            }
-            held.resources.push(self.clone());
-        });
-        Ok(Permit::new(Some(self.clone())))
+        Ok(Permit {
+            resource: self.clone(),
+            not_send: PhantomData,
+        })
     }
 
     fn wait(&self, run: &Run<'_>) -> Result<(), Cancelled> {
@@ -246,7 +252,9 @@ thread_local! {
 
 /// What the current thread holds.
 struct Held {
-    resources: Vec<Resource>,
+    /// Each with the number of its permits: the first was taken from the resource, the others are of
+    /// nodes inside the node that holds it.
+    resources: Vec<(Resource, usize)>,
     /// There while anything is held.
     mark: Option<WorkerMark>,
 }
@@ -254,35 +262,33 @@ struct Held {
 /// A permit of a [`Resource`] until it is dropped, on the thread that took it.
 #[must_use = "dropping it gives the permit back"]
 pub struct Permit {
-    /// None for one that was not needed, because a node around this one holds the resource.
-    resource: Option<Resource>,
+    resource: Resource,
     /// What a thread holds is listed with the thread.
     not_send: PhantomData<*const ()>,
 }
 
-impl Permit {
-    fn new(resource: Option<Resource>) -> Self {
-        Self {
-            resource,
-            not_send: PhantomData,
-        }
-    }
-}
-
 impl Drop for Permit {
     fn drop(&mut self) {
-        let Some(resource) = self.resource.take() else {
-            return;
-        };
-        HELD.with_borrow_mut(|held| {
-            let number = resource.0.number;
-            held.resources.retain(|other| other.0.number != number);
-            if held.resources.is_empty() {
-                held.mark = None;
+        let inner = &*self.resource.0;
+        let is_last = HELD.with_borrow_mut(|Held { resources, mark }| {
+            let own = resources
+                .iter()
+                .position(|(held, _)| held.0.number == inner.number);
+            let own = own.expect("what a permit is of is listed until its last permit is dropped");
+            resources[own].1 -= 1;
+            let is_last = resources[own].1 == 0;
+            if is_last {
+                resources.swap_remove(own);
             }
+            if resources.is_empty() {
+                *mark = None;
+            }
+            is_last
         });
-        *resource.0.lock() += 1;
-        resource.0.freed.notify_one();
+        if is_last {
+            *inner.lock() += 1;
+            inner.freed.notify_one();
+        }
     }
 }
 
@@ -494,6 +500,23 @@ mod tests {
                 assert_eq!(disk.in_use(), 0);
             }
         }
+    }
+
+    #[test]
+    fn resource_is_held_until_the_last_permit_of_a_thread_is_dropped() {
+        let disk = Resource::new("disk", 1);
+        let inner = disk.clone();
+        let dag = one_node(move |run| {
+            let first = inner.acquire(run)?;
+            let second = inner.acquire(run)?;
+            drop(first);
+            assert_eq!(inner.in_use(), 1);
+            drop(second);
+            assert_eq!(inner.in_use(), 0);
+            Ok(())
+        });
+        let outcome = Sequential.run(&dag);
+        assert!(outcome.all_completed(), "{:?}", outcome.failures());
     }
 
     #[test]
