@@ -143,7 +143,7 @@ fn run_by<T>(
 /// All alarms of the process, and the thread that rings them.
 struct Watchdog {
     alarms: Mutex<Alarms>,
-    /// The first alarm has changed.
+    /// An alarm was set that rings before the watching thread looks again.
     changed: Condvar,
 }
 
@@ -153,6 +153,9 @@ struct Alarms {
     /// that ends early leaves nothing behind.
     tokens: BTreeMap<(Instant, u64), CancelToken>,
     next_number: u64,
+    /// When the watching thread looks again by itself; none for never. Alarms after that need not
+    /// wake it, so that nodes with the same limit, one after the other, wake it once in that time.
+    looks_at: Option<Instant>,
 }
 
 fn watchdog() -> Result<&'static Arc<Watchdog>, NodeError> {
@@ -183,7 +186,7 @@ impl Watchdog {
         let mut alarms = self.lock();
         loop {
             let now = Instant::now();
-            let wait = match alarms.tokens.first_entry() {
+            let next = match alarms.tokens.first_entry() {
                 None => None,
                 Some(first) if first.key().0 <= now => {
                     let token = first.remove();
@@ -194,15 +197,16 @@ impl Watchdog {
                     alarms = self.lock();
                     continue;
                 }
-                Some(first) => Some(first.key().0 - now),
+                Some(first) => Some(first.key().0),
             };
-            alarms = match wait {
+            alarms.looks_at = next;
+            alarms = match next {
                 None => self
                     .changed
                     .wait(alarms)
                     .unwrap_or_else(PoisonError::into_inner),
-                Some(wait) => {
-                    let woken = self.changed.wait_timeout(alarms, wait);
+                Some(next) => {
+                    let woken = self.changed.wait_timeout(alarms, next - now);
                     woken.unwrap_or_else(PoisonError::into_inner).0
                 }
             };
@@ -224,9 +228,12 @@ impl Alarm for Arc<Watchdog> {
         alarms.next_number += 1;
         let key = (deadline, number);
         alarms.tokens.insert(key, token.clone());
-        let is_first = alarms.tokens.first_key_value().map(|(first, _)| *first) == Some(key);
+        let is_before = alarms.looks_at.is_none_or(|looks_at| deadline < looks_at);
+        if is_before {
+            alarms.looks_at = Some(deadline);
+        }
         drop(alarms);
-        if is_first {
+        if is_before {
             self.changed.notify_one();
         }
         (Some(deadline), number)
