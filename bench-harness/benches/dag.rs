@@ -5,14 +5,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use arena::{Arena, Bump, Heap, Slab};
-use bench_harness::{Group, Input, Lab, Rotation, Routine, spin};
-use engine::{Dag, NodeError, Outcome, Run, Shape, Strategy, shape};
+use bench_harness::{Group, Input, Lab, Rotation, Routine, shuffle, spin};
+use engine::{Builder, Dag, IdBuilder, NodeError, NodeId, Outcome, Run, Shape, Strategy, shape};
 
 fn suite(lab: &mut Lab) {
     lab.section("DAG construction");
     for kind in ["chain", "diamond", "tree", "random"] {
         build(lab, kind);
     }
+    for (kind, sizes) in [
+        ("chain", &[1_000, 100_000][..]),
+        ("layered", &[1_000, 100_000]),
+        ("fan", &[10]),
+    ] {
+        names(lab, kind, sizes);
+    }
+    memory(lab);
     lab.section("DAG execution");
     parallel(lab);
     chain(lab);
@@ -32,6 +40,7 @@ fn shape_of(kind: &str, nodes: usize, seed: u64) -> Shape {
     match kind {
         "independent" => shape::independent(nodes),
         "chain" => shape::chain(nodes),
+        "fan" => fan(nodes),
         "diamond" => shape::diamond(nodes),
         "tree" => shape::tree(nodes),
         // Every pair of nodes has an edge with probability 0.3 up to 100 nodes.
@@ -41,6 +50,15 @@ fn shape_of(kind: &str, nodes: usize, seed: u64) -> Shape {
         "wavefront" => shape::wavefront(nodes),
         _ => unreachable!("a shape of this file"),
     }
+}
+
+/// One node that all others depend on.
+fn fan(nodes: usize) -> Shape {
+    let mut shape = Shape::new();
+    for index in 0..nodes {
+        shape.push(format!("node-{index:06}"), (index > 0).then_some(0));
+    }
+    shape
 }
 
 /// The same shape with ids of its own, so that no hash table sees the same strings again.
@@ -98,6 +116,148 @@ fn builds<A: Arena + Default + Send + 'static>(kind: &'static str, nodes: usize)
         },
         move |&(built, edges)| assert!(built == nodes && edges, "every node and edge is there"),
     )
+}
+
+/// The calls that define a graph by ids of 28 bytes, as a parser would make them: every occurrence
+/// of an id is bytes of its own, one after the other.
+struct Calls {
+    text: String,
+    /// Where each occurrence begins, and the end of the last.
+    cuts: Vec<usize>,
+    /// By call, how many occurrences it has: the node's own, then those of its dependencies.
+    occurrences: Vec<usize>,
+    edge_count: usize,
+}
+
+impl Calls {
+    fn new(shape: &Shape, order: impl IntoIterator<Item = usize>) -> Self {
+        let mut calls = Self {
+            text: String::new(),
+            cuts: vec![0],
+            occurrences: Vec::new(),
+            edge_count: shape.edge_count(),
+        };
+        for node in order {
+            let dependencies = shape.dependencies(node);
+            calls.push(node);
+            for &dependency in dependencies {
+                calls.push(dependency as usize);
+            }
+            calls.occurrences.push(1 + dependencies.len());
+        }
+        calls
+    }
+
+    fn push(&mut self, node: usize) {
+        let id = format!("service.eu-{}.worker.{node:08}", node % 7);
+        assert_eq!(id.len(), 28);
+        self.text.push_str(&id);
+        self.cuts.push(self.text.len());
+    }
+
+    fn build(&self) -> Dag {
+        let mut graph = Builder::with_capacity(self.occurrences.len(), self.edge_count);
+        let mut occurrences = self
+            .cuts
+            .windows(2)
+            .map(|cuts| &self.text[cuts[0]..cuts[1]]);
+        for &count in &self.occurrences {
+            let id = occurrences.next().expect("every call names its node");
+            let dependencies = occurrences.by_ref().take(count - 1);
+            graph.node(id, dependencies, |_| Ok(())).expect("a new id");
+        }
+        graph.build().expect("a valid graph")
+    }
+}
+
+fn build_by_number(shape: &Shape) -> Dag {
+    let mut graph = IdBuilder::with_capacity(shape.len(), shape.edge_count());
+    for node in 0..shape.len() {
+        let dependencies = shape.dependencies(node).iter();
+        let dependencies = dependencies.map(|&dependency| NodeId::from_index(dependency));
+        graph.node(dependencies, |_| Ok(())).expect("a valid node");
+    }
+    graph.build().expect("a valid graph")
+}
+
+fn names(lab: &mut Lab, kind: &'static str, sizes: &[usize]) {
+    let group = lab.group(
+        &format!("dag-build/names-{kind}"),
+        "What do string ids cost when a graph is built, and what does their order cost?",
+    );
+    group
+        .work("An iteration builds a graph whose size is said in advance and drops it. `ids` numbers its nodes; the others name them by 28 bytes, every occurrence bytes of its own: `names` after their dependencies, `names-reversed` before them, `names-shuffled` in random order.")
+        .axis("nodes")
+        .unit("node")
+        .growth(sizes.len() > 1)
+        .baseline("ids")
+        .quick_limit(1_000);
+    for &nodes in sizes {
+        group.case("ids", nodes, move || {
+            let mut shapes = Rotation::new(nodes, |seed| shape_of(kind, nodes, seed));
+            Routine::new(
+                move || {
+                    let shape = shapes.turn();
+                    let dag = build_by_number(shape);
+                    (dag.len(), dag.edge_count() == shape.edge_count())
+                },
+                move |&(built, edges)| {
+                    assert!(built == nodes && edges, "every node and edge is there");
+                },
+            )
+        });
+        let calls = move |order: fn(&mut Vec<usize>, u64)| {
+            let mut calls = Rotation::new(nodes, |seed| {
+                let mut nodes: Vec<usize> = (0..nodes).collect();
+                order(&mut nodes, seed);
+                Calls::new(&shape_of(kind, nodes.len(), seed), nodes)
+            });
+            Routine::new(
+                move || {
+                    let calls = calls.turn();
+                    let dag = calls.build();
+                    (dag.len(), dag.edge_count() == calls.edge_count)
+                },
+                move |&(built, edges)| {
+                    assert!(built == nodes && edges, "every node and edge is there");
+                },
+            )
+        };
+        group.case("names", nodes, move || calls(|_, _| ()));
+        if nodes > 10 {
+            group.case("names-reversed", nodes, move || {
+                calls(|nodes, _| nodes.reverse())
+            });
+            group.case("names-shuffled", nodes, move || {
+                calls(|nodes, seed| shuffle(nodes, seed))
+            });
+        }
+    }
+}
+
+fn memory(lab: &mut Lab) {
+    let group = lab.group(
+        "dag-memory",
+        "What does it cost to build a graph, and how much memory does it hold then?",
+    );
+    group
+        .work("An iteration builds a layered graph of closures that capture nothing and keeps it; dropping it is not part of the time. `ids` numbers its nodes, `names` names them by 28 bytes, dependencies first.")
+        .axis("nodes")
+        .unit("node")
+        .per_element()
+        .growth(false)
+        .baseline("ids")
+        .quick_limit(0);
+    let nodes = 100_000;
+    let check = move |dag: &Dag| assert_eq!(dag.len(), nodes);
+    group.case("ids", nodes, move || {
+        let shape = shape::layered(nodes, 1);
+        Routine::prepared(|| (), move |()| build_by_number(&shape), check)
+    });
+    group.case("names", nodes, move || {
+        let calls = Calls::new(&shape::layered(nodes, 1), 0..nodes);
+        Routine::prepared(|| (), move |()| calls.build(), check)
+    });
 }
 
 type Work = Box<dyn Fn() -> Result<(), NodeError>>;

@@ -29,12 +29,14 @@ pub mod record;
 pub mod stats;
 
 mod environment;
+mod grain;
 mod lab;
 mod tally;
 mod threads;
 mod work;
 
 pub use environment::Environment;
+pub use grain::{TaskError, Tasks, core_ping, half_efficiency};
 pub use lab::{
     CARGO_METADATA, EXTRAS_FILE, Group, INPUT_FILES, Input, LIST_CASES, Lab, REFUSED, Routine,
     cargo_metadata,

@@ -3,12 +3,22 @@
 //! As long as every dependency is defined before it is used, definition order is a topological
 //! order and the symbol of a node is its number: nothing has to be sorted or looked up again. The
 //! first forward reference ends that, and [`Builder::build`] puts the definitions in order.
+//!
+//! Two ways to wait less for memory among 100 000 names that are not in order were tried and lost
+//! (2026-11-21, 2-core x86-64 VM with other load, medians of runs in turn). Putting off names of
+//! dependencies and interning 64 or 512 at a time, in three loops that do not wait for what they
+//! read, took 0.72 to 0.87 times as long for a layered graph in random order, but 1.2 to 1.6 times
+//! in reverse order and 1.0 to 1.5 times for a chain in random order: copying the names costs about
+//! what it hides. Keeping all of them until the graph is built, so that each is known when it is
+//! looked up, took 1.1 times (random order) and 1.7 times (reverse) as long as the builder on lasso
+//! before it: it touches much more memory.
 
 use arena::{AllocError, Arena, Bump};
-use intern::{Interner, Local, Symbol};
+use intern::{Compact, Interner, Symbol, Vacancy};
 
-use crate::dag::{Dag, DefinedNames, Definition, DefinitionOrder, MOST_COUNTERS, Parts};
-use crate::work::Closures;
+use crate::dag::{Dag, DefinedNames, DefinitionOrder, MOST_COUNTERS, Parts};
+use crate::dependencies::Dependencies;
+use crate::work::{Closures, Work};
 use crate::{NodeError, NodeId, Run};
 
 /// Why a graph cannot be built.
@@ -62,6 +72,12 @@ pub enum BuildError {
         /// Number of what it depends on.
         dependency: usize,
     },
+    /// The ids are longer than the builder can keep.
+    #[error(
+        "the ids of a graph have at most {} bytes together; shorten them",
+        u32::MAX
+    )]
+    TooMuchText,
     /// The arena has no memory left.
     #[error(transparent)]
     OutOfMemory(#[from] AllocError),
@@ -97,20 +113,28 @@ fn did_you_mean(suggestion: &Option<String>) -> String {
 /// # Ok::<(), engine::BuildError>(())
 /// ```
 pub struct Builder<A = Bump> {
-    definitions: Vec<Definition>,
-    /// By definition, from the same moment on as `definition_of`: before, they have equal indices.
-    symbols: Vec<Symbol>,
-    /// Symbols of the dependencies of all definitions, one definition after the other. What lies
-    /// behind the end of the last definition is left from a call that failed.
-    dependencies: Vec<u32>,
-    /// The definition of each symbol, from the moment on that it is not the one with its index.
-    definition_of: Option<Vec<u32>>,
-    /// By symbol, the last definition that depends on it: how a dependency named twice is found.
-    last_dependent: Vec<u32>,
-    names: Local,
+    works: Vec<Work>,
+    /// Until `unordered` is there. What belongs to no node is left from a call that failed.
+    dependencies: Dependencies,
+    /// From the first forward reference on.
+    unordered: Option<Unordered>,
+    names: Compact,
     /// Goes before the arena: fields are dropped in order.
     closures: Closures,
     arena: A,
+}
+
+/// What a builder remembers from the first forward reference on.
+struct Unordered {
+    /// By definition.
+    symbols: Vec<Symbol>,
+    /// By symbol; `NONE` for those that are not defined yet. May be shorter than there are symbols.
+    definitions: Vec<u32>,
+    /// Symbols of the dependencies of all definitions, one definition after the other. What is
+    /// behind the last end is left from a call that failed.
+    dependencies: Vec<u32>,
+    /// By definition, where its dependencies end.
+    ends: Vec<u32>,
 }
 
 /// No definition: what tables by symbol hold for a name without a node.
@@ -120,8 +144,9 @@ const NONE: u32 = u32::MAX;
 /// seldom.
 const START_NODES: usize = 256;
 
-/// Room for an id in a builder whose number of nodes is known.
-const USUAL_ID_BYTES: usize = 16;
+/// Room for an id in a builder whose number of nodes is known. Room that is not used is never
+/// touched, so it costs little; too little costs a copy of everything.
+const USUAL_ID_BYTES: usize = 32;
 
 impl Builder {
     /// A builder that keeps everything in a new [`Bump`] arena.
@@ -149,12 +174,10 @@ impl<A: Arena + Send + 'static> Builder<A> {
 
     fn sized(arena: A, nodes: usize, edges: usize) -> Self {
         Self {
-            definitions: Vec::with_capacity(nodes),
-            symbols: Vec::new(),
-            dependencies: Vec::with_capacity(edges),
-            definition_of: None,
-            last_dependent: Vec::new(),
-            names: Local::with_capacity(nodes, nodes.saturating_mul(USUAL_ID_BYTES)),
+            works: Vec::with_capacity(nodes),
+            dependencies: Dependencies::with_capacity(nodes, edges),
+            unordered: None,
+            names: Compact::with_capacity(nodes, nodes.saturating_mul(USUAL_ID_BYTES)),
             closures: Closures::default(),
             arena,
         }
@@ -162,12 +185,12 @@ impl<A: Arena + Send + 'static> Builder<A> {
 
     /// Number of nodes so far.
     pub fn len(&self) -> usize {
-        self.definitions.len()
+        self.works.len()
     }
 
     /// Whether no node was added yet.
     pub fn is_empty(&self) -> bool {
-        self.definitions.is_empty()
+        self.works.is_empty()
     }
 
     /// Adds a node: its id, the ids of the nodes it depends on, and its work.
@@ -202,45 +225,50 @@ impl<A: Arena + Send + 'static> Builder<A> {
         dependencies: impl IntoIterator<Item = &'d str>,
         work: impl Fn(&Run<'_>) -> Result<(), NodeError> + Send + Sync + 'static,
     ) -> Result<(), BuildError> {
-        let this = self.definitions.len();
-        let start = self
-            .definitions
-            .last()
-            .map_or(0, |last| last.dependencies_end as usize);
-        self.dependencies.truncate(start);
-
-        let symbol = self.symbol(id)?;
-        if self.is_defined(symbol) {
+        self.remove_rest();
+        let found = self.names.find(id);
+        if found.is_ok_and(|symbol| self.is_defined(symbol)) {
             return Err(BuildError::DuplicateNode { node: id.into() });
         }
         for dependency in dependencies {
-            let dependency = self.symbol(dependency)?;
-            if dependency == symbol {
+            let known = self.names.find(dependency);
+            if let (Ok(symbol), None) = (known, &self.unordered) {
+                self.dependencies.push(symbol.index() as u32);
+                continue;
+            }
+            // A known name is compared as well: it may be the id, named before its definition.
+            if dependency == id {
                 return Err(BuildError::SelfDependency { node: id.into() });
             }
-            self.dependencies.push(dependency.index() as u32);
+            let symbol = match known {
+                Ok(symbol) => symbol,
+                Err(vacancy) => self.add_name(vacancy, dependency)?,
+            };
+            let unordered = self
+                .unordered
+                .get_or_insert_with(|| Unordered::after(std::mem::take(&mut self.dependencies)));
+            unordered.dependencies.push(symbol.index() as u32);
         }
-        if u32::try_from(self.dependencies.len()).is_err() {
+        let edges = match &self.unordered {
+            None => self.dependencies.edge_count(),
+            Some(unordered) => unordered.dependencies.len(),
+        };
+        let Ok(end) = u32::try_from(edges) else {
             return Err(BuildError::TooManyEdges);
-        }
+        };
         // SAFETY: the builder, and after it the graph, drops the closures before the arena.
         let work = unsafe { self.closures.add(&self.arena, work) }?;
-        // Last, because it remembers this definition, which must not fail any more.
-        if self.dependencies.len() - start > 1 {
-            remove_repeated(
-                &mut self.dependencies,
-                start,
-                this as u32,
-                &mut self.last_dependent,
-                self.names.len(),
-            );
+        let symbol = match found {
+            Ok(symbol) => symbol,
+            // After everything else that can fail: as long as definitions are in order, no name is
+            // there but theirs.
+            Err(vacancy) => self.add_name(vacancy, id)?,
+        };
+        match &mut self.unordered {
+            None => self.dependencies.finish_node(),
+            Some(unordered) => unordered.enter(self.works.len() as u32, symbol, end),
         }
-        let dependencies_end = self.dependencies.len() as u32;
-        self.definitions.push(Definition {
-            work,
-            dependencies_end,
-        });
-        self.enter(this as u32, symbol, start);
+        self.works.push(work);
         Ok(())
     }
 
@@ -253,157 +281,203 @@ impl<A: Arena + Send + 'static> Builder<A> {
     ///
     /// Fails when a node depends on one that is not defined, when nodes depend on each other in a
     /// circle, and when no memory is left.
-    pub fn build(self) -> Result<Dag, BuildError> {
-        let order = match &self.definition_of {
+    pub fn build(mut self) -> Result<Dag, BuildError> {
+        self.remove_rest();
+        let order = match self.unordered.take() {
             None => None,
-            Some(definition_of) => Some(self.order(definition_of)?),
+            Some(unordered) => {
+                let (dependencies, order) = unordered.order(&self.names)?;
+                self.dependencies = dependencies;
+                Some(order)
+            }
         };
-        let end = self
-            .definitions
-            .last()
-            .map_or(0, |last| last.dependencies_end as usize);
-        let mut dependencies = self.dependencies;
-        dependencies.truncate(end);
         Ok(Dag::freeze(Parts {
             closures: self.closures,
-            definitions: self.definitions,
-            dependencies,
+            works: self.works,
+            dependencies: self.dependencies,
             names: Some(DefinedNames {
                 interner: self.names,
-                order: order.map(|definitions| DefinitionOrder {
-                    definitions,
-                    symbols: self.symbols,
-                }),
+                order,
             }),
             arena: self.arena,
         })?)
     }
 
+    /// Removes what a call that failed has left.
     #[inline]
-    fn symbol(&mut self, name: &str) -> Result<Symbol, BuildError> {
+    fn remove_rest(&mut self) {
+        match &mut self.unordered {
+            None => self.dependencies.remove_rest(),
+            Some(unordered) => unordered.remove_rest(),
+        }
+    }
+
+    #[inline]
+    fn add_name(&mut self, vacancy: Vacancy, name: &str) -> Result<Symbol, BuildError> {
         if self.names.len() >= MOST_NODES {
             return Err(BuildError::TooManyNodes);
         }
-        Ok(self.names.intern(name))
+        if u32::try_from(self.names.text_len() + name.len()).is_err() {
+            return Err(BuildError::TooMuchText);
+        }
+        Ok(self.names.insert(vacancy, name))
     }
 
     #[inline]
     fn is_defined(&self, symbol: Symbol) -> bool {
-        match &self.definition_of {
-            None => symbol.index() < self.definitions.len(),
-            Some(definition_of) => definition_of
-                .get(symbol.index())
-                .is_some_and(|&definition| definition != NONE),
+        match &self.unordered {
+            None => true,
+            Some(unordered) => unordered.is_defined(symbol),
+        }
+    }
+}
+
+impl Unordered {
+    /// Begins behind definitions in order; what belongs to none of them yet belongs to the next.
+    #[cold]
+    #[inline(never)]
+    fn after(dependencies: Dependencies) -> Self {
+        let (dependencies, ends) = dependencies.into_list();
+        let count = ends.len() as u32;
+        Self {
+            symbols: (0..count).map(Symbol::from_index).collect(),
+            definitions: (0..count).collect(),
+            dependencies,
+            ends,
         }
     }
 
-    /// Enters the last definition, `this`, which has this symbol and whose dependencies begin at `start`, into
-    /// `definition_of` when there is such a table or when this definition needs one.
     #[inline]
-    fn enter(&mut self, this: u32, symbol: Symbol, start: usize) {
-        let in_order = symbol.index() == this as usize
-            && self.dependencies[start..]
-                .iter()
-                .all(|&dependency| dependency < this);
-        if self.definition_of.is_some() || !in_order {
-            let table = self.definition_of.get_or_insert_with(|| {
-                self.symbols = (0..this).map(Symbol::from_index).collect();
-                (0..this).collect()
-            });
-            self.symbols.push(symbol);
-            table.resize(self.names.len(), NONE);
-            table[symbol.index()] = this;
-        }
+    fn is_defined(&self, symbol: Symbol) -> bool {
+        let definition = self.definitions.get(symbol.index());
+        definition.is_some_and(|&definition| definition != NONE)
     }
 
-    /// The definitions in topological order, found depth-first in definition order. The stack of
-    /// that search is a path of dependencies, so when it meets itself it holds the cycle.
-    fn order(&self, definition_of: &[u32]) -> Result<Vec<u32>, BuildError> {
-        #[derive(Clone, Copy, PartialEq)]
-        enum Mark {
-            New,
-            OnPath,
-            Placed,
+    /// Enters a definition, with all dependencies, and where they end.
+    #[inline]
+    fn enter(&mut self, definition: u32, symbol: Symbol, end: u32) {
+        if self.definitions.len() <= symbol.index() {
+            self.definitions.resize(symbol.index() + 1, NONE);
         }
+        self.definitions[symbol.index()] = definition;
+        self.symbols.push(symbol);
+        self.ends.push(end);
+    }
 
+    /// Removes the dependencies behind those of the last definition.
+    #[inline]
+    fn remove_rest(&mut self) {
+        let end = self.ends.last().map_or(0, |&end| end as usize);
+        self.dependencies.truncate(end);
+    }
+
+    /// Finds a topological order, depth-first in definition order, and the dependencies in it. The
+    /// stack of that search is a path of dependencies, so when it meets itself it holds the cycle.
+    fn order(self, names: &Compact) -> Result<(Dependencies, DefinitionOrder), BuildError> {
+        const NEW: u32 = u32::MAX;
+        const ON_PATH: u32 = u32::MAX - 1;
+
+        let Self {
+            symbols,
+            definitions,
+            mut dependencies,
+            ends,
+        } = self;
+        // Tables by symbol are read before the search, one reading after the other without waiting:
+        // in the search each decides what is read next.
+        let mut unknown = None;
+        for (position, dependency) in dependencies.iter_mut().enumerate() {
+            let symbol = *dependency;
+            *dependency = definitions.get(symbol as usize).copied().unwrap_or(NONE);
+            if *dependency == NONE {
+                unknown = unknown.or(Some((position, Symbol::from_index(symbol))));
+            }
+        }
+        if let Some((position, symbol)) = unknown {
+            let definition = ends.partition_point(|&end| end as usize <= position);
+            return Err(unknown_dependency(names, &symbols, definition, symbol));
+        }
+        drop(definitions);
+
+        let count = ends.len();
+        let mut placed = Dependencies::with_capacity(count, dependencies.len());
+        let mut order = Vec::with_capacity(count);
+        // By definition, once it has one; less than `ON_PATH`.
+        let mut nodes = vec![NEW; count];
         let start_of = |definition: u32| match definition {
             0 => 0,
-            _ => self.definitions[definition as usize - 1].dependencies_end,
+            _ => ends[definition as usize - 1],
         };
-        let nodes = self.definitions.len();
-        let mut marks = vec![Mark::New; nodes];
-        let mut order = Vec::with_capacity(nodes);
         // Definitions, with the position of the next dependency to look at.
         let mut path: Vec<(u32, u32)> = Vec::new();
-        for first in 0..nodes as u32 {
-            if marks[first as usize] != Mark::New {
+        for first in 0..count as u32 {
+            if nodes[first as usize] != NEW {
                 continue;
             }
-            marks[first as usize] = Mark::OnPath;
+            nodes[first as usize] = ON_PATH;
             path.push((first, start_of(first)));
             while let Some((definition, next)) = path.last_mut() {
                 let definition = *definition;
-                if *next == self.definitions[definition as usize].dependencies_end {
-                    marks[definition as usize] = Mark::Placed;
+                let end = ends[definition as usize];
+                let rest = &dependencies[*next as usize..end as usize];
+                let open = rest
+                    .iter()
+                    .position(|&found| nodes[found as usize] >= ON_PATH);
+                let Some(open) = open else {
+                    let own = &dependencies[start_of(definition) as usize..end as usize];
+                    for &dependency in own {
+                        placed.push(nodes[dependency as usize]);
+                    }
+                    placed.finish_node();
+                    nodes[definition as usize] = order.len() as u32;
                     order.push(definition);
                     path.pop();
                     continue;
+                };
+                let found = rest[open];
+                *next += open as u32 + 1;
+                if nodes[found as usize] == ON_PATH {
+                    let on_cycle = path.iter().skip_while(|(on_path, _)| *on_path != found);
+                    let definitions = on_cycle.map(|&(on_path, _)| on_path).chain([found]);
+                    let symbols = definitions.map(|definition| symbols[definition as usize]);
+                    return Err(BuildError::Cycle {
+                        path: symbols.map(|symbol| names.resolve(symbol).into()).collect(),
+                    });
                 }
-                let dependency = self.dependencies[*next as usize];
-                *next += 1;
-                let found = definition_of[dependency as usize];
-                if found == NONE {
-                    let dependency = Symbol::from_index(dependency);
-                    return Err(self.unknown_dependency(definition, dependency));
-                }
-                match marks[found as usize] {
-                    Mark::Placed => {}
-                    Mark::New => {
-                        marks[found as usize] = Mark::OnPath;
-                        path.push((found, start_of(found)));
-                    }
-                    Mark::OnPath => {
-                        let on_cycle = path.iter().skip_while(|(on_path, _)| *on_path != found);
-                        let names = on_cycle.map(|&(on_path, _)| self.name_of(on_path));
-                        return Err(BuildError::Cycle {
-                            path: names.chain([self.name_of(found)]).collect(),
-                        });
-                    }
-                }
+                nodes[found as usize] = ON_PATH;
+                path.push((found, start_of(found)));
             }
         }
-        Ok(order)
+        let order = DefinitionOrder {
+            definitions: order,
+            symbols,
+        };
+        Ok((placed, order))
     }
+}
 
-    fn symbol_of(&self, definition: u32) -> Symbol {
-        match &self.definition_of {
-            None => Symbol::from_index(definition),
-            Some(_) => self.symbols[definition as usize],
-        }
-    }
-
-    fn name_of(&self, definition: u32) -> String {
-        self.names.resolve(self.symbol_of(definition)).into()
-    }
-
-    #[cold]
-    fn unknown_dependency(&self, definition: u32, dependency: Symbol) -> BuildError {
-        let wanted = self.names.resolve(dependency);
-        // A third of the letters may differ: `fetsh` is close to `fetch`, `b` is not close to `a`.
-        let limit = wanted.chars().count() / 3;
-        let suggestion = self
-            .symbols
-            .iter()
-            .map(|&symbol| self.names.resolve(symbol))
-            .map(|name| (strsim::damerau_levenshtein(name, wanted), name))
-            .filter(|(distance, _)| *distance <= limit)
-            .min_by_key(|(distance, _)| *distance)
-            .map(|(_, name)| name.to_owned());
-        BuildError::UnknownDependency {
-            node: self.name_of(definition),
-            dependency: wanted.into(),
-            suggestion,
-        }
+/// `symbols` are those of all definitions.
+#[cold]
+fn unknown_dependency(
+    names: &Compact,
+    symbols: &[Symbol],
+    definition: usize,
+    dependency: Symbol,
+) -> BuildError {
+    let wanted = names.resolve(dependency);
+    // A third of the letters may differ: `fetsh` is close to `fetch`, `b` is not close to `a`.
+    let limit = wanted.chars().count() / 3;
+    let suggestion = symbols
+        .iter()
+        .map(|&symbol| names.resolve(symbol))
+        .map(|name| (strsim::damerau_levenshtein(name, wanted), name))
+        .filter(|(distance, _)| *distance <= limit)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name.to_owned());
+    BuildError::UnknownDependency {
+        node: names.resolve(symbols[definition]).into(),
+        dependency: wanted.into(),
+        suggestion,
     }
 }
 
@@ -423,10 +497,9 @@ impl<A: Arena + Send + 'static> Builder<A> {
 /// # Ok::<(), engine::BuildError>(())
 /// ```
 pub struct IdBuilder<A = Bump> {
-    definitions: Vec<Definition>,
-    dependencies: Vec<u32>,
-    /// By node, the last node that depends on it: how a dependency named twice is found.
-    last_dependent: Vec<u32>,
+    works: Vec<Work>,
+    /// What is behind the end of the last node is left from a call that failed.
+    dependencies: Dependencies,
     /// Goes before the arena: fields are dropped in order.
     closures: Closures,
     arena: A,
@@ -458,9 +531,8 @@ impl<A: Arena + Send + 'static> IdBuilder<A> {
 
     fn sized(arena: A, nodes: usize, edges: usize) -> Self {
         Self {
-            definitions: Vec::with_capacity(nodes),
-            dependencies: Vec::with_capacity(edges),
-            last_dependent: Vec::new(),
+            works: Vec::with_capacity(nodes),
+            dependencies: Dependencies::with_capacity(nodes, edges),
             closures: Closures::default(),
             arena,
         }
@@ -468,12 +540,12 @@ impl<A: Arena + Send + 'static> IdBuilder<A> {
 
     /// Number of nodes so far.
     pub fn len(&self) -> usize {
-        self.definitions.len()
+        self.works.len()
     }
 
     /// Whether no node was added yet.
     pub fn is_empty(&self) -> bool {
-        self.definitions.is_empty()
+        self.works.is_empty()
     }
 
     /// Adds a node: the nodes it depends on, and its work. A dependency named twice counts once.
@@ -489,42 +561,26 @@ impl<A: Arena + Send + 'static> IdBuilder<A> {
         dependencies: impl IntoIterator<Item = NodeId>,
         work: impl Fn(&Run<'_>) -> Result<(), NodeError> + Send + Sync + 'static,
     ) -> Result<NodeId, BuildError> {
-        let node = self.definitions.len();
+        let node = self.works.len();
         if node >= MOST_NODES {
             return Err(BuildError::TooManyNodes);
         }
-        let start = self
-            .definitions
-            .last()
-            .map_or(0, |last| last.dependencies_end as usize);
-        self.dependencies.truncate(start);
-        for dependency in dependencies {
-            if dependency.index() >= node {
-                return Err(BuildError::NotYetAdded {
-                    node,
-                    dependency: dependency.index(),
-                });
-            }
-            self.dependencies.push(dependency.index() as u32);
+        self.dependencies.remove_rest();
+        let dependencies = dependencies.into_iter();
+        let indices = dependencies.map(|dependency| dependency.index() as u32);
+        if let Err(dependency) = self.dependencies.extend(indices) {
+            return Err(BuildError::NotYetAdded {
+                node,
+                dependency: dependency as usize,
+            });
         }
-        if u32::try_from(self.dependencies.len()).is_err() {
+        if u32::try_from(self.dependencies.edge_count()).is_err() {
             return Err(BuildError::TooManyEdges);
         }
         // SAFETY: the builder, and after it the graph, drops the closures before the arena.
         let work = unsafe { self.closures.add(&self.arena, work) }?;
-        if self.dependencies.len() - start > 1 {
-            remove_repeated(
-                &mut self.dependencies,
-                start,
-                node as u32,
-                &mut self.last_dependent,
-                node,
-            );
-        }
-        self.definitions.push(Definition {
-            work,
-            dependencies_end: self.dependencies.len() as u32,
-        });
+        self.dependencies.finish_node();
+        self.works.push(work);
         Ok(NodeId::from_index(node as u32))
     }
 
@@ -534,14 +590,10 @@ impl<A: Arena + Send + 'static> IdBuilder<A> {
     ///
     /// Fails when no memory is left.
     pub fn build(mut self) -> Result<Dag, BuildError> {
-        let end = self
-            .definitions
-            .last()
-            .map_or(0, |last| last.dependencies_end as usize);
-        self.dependencies.truncate(end);
+        self.dependencies.remove_rest();
         Ok(Dag::freeze(Parts {
             closures: self.closures,
-            definitions: self.definitions,
+            works: self.works,
             dependencies: self.dependencies,
             names: None,
             arena: self.arena,
@@ -553,39 +605,16 @@ impl<A> std::fmt::Debug for IdBuilder<A> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("IdBuilder")
-            .field("nodes", &self.definitions.len())
+            .field("nodes", &self.works.len())
             .finish_non_exhaustive()
     }
-}
-
-/// Removes the dependencies of definition `this`, from `start` on, that occur there before.
-/// `last_dependent` is grown to `names`.
-fn remove_repeated(
-    dependencies: &mut Vec<u32>,
-    start: usize,
-    this: u32,
-    last_dependent: &mut Vec<u32>,
-    names: usize,
-) {
-    last_dependent.resize(names, NONE);
-    let mut kept = start;
-    for index in start..dependencies.len() {
-        let dependency = dependencies[index];
-        let last_dependent = &mut last_dependent[dependency as usize];
-        if *last_dependent != this {
-            *last_dependent = this;
-            dependencies[kept] = dependency;
-            kept += 1;
-        }
-    }
-    dependencies.truncate(kept);
 }
 
 impl<A> std::fmt::Debug for Builder<A> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("Builder")
-            .field("nodes", &self.definitions.len())
+            .field("nodes", &self.works.len())
             .finish_non_exhaustive()
     }
 }

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use arena::{AllocError, Arena};
-use intern::{Interner, Local, Symbol};
+use intern::{Compact, Interner, Symbol};
 
+use crate::dependencies::Dependencies;
 use crate::slice::{ArenaSlice, Block};
 use crate::work::{Closures, Work};
 use crate::{NodeError, Run};
@@ -53,6 +54,9 @@ impl NodeId {
 /// assert_eq!(dag.name(parse), "parse");
 /// # Ok::<(), engine::BuildError>(())
 /// ```
+// Aligned, because workers read where the arrays are for every node: nothing that is written
+// meanwhile may lie on the same cache line.
+#[repr(align(128))]
 pub struct Dag {
     works: ArenaSlice<Work>,
     /// The targets of node `i` are `targets[offsets[i]..offsets[i + 1]]`.
@@ -62,10 +66,11 @@ pub struct Dag {
     counts: ArenaSlice<u32>,
     joins: ArenaSlice<Join>,
     edge_count: usize,
+    root_count: usize,
     level_count: usize,
     names: Option<Names>,
     levels: OnceLock<Levels>,
-    node_cost: NodeCost,
+    hints: Hints,
     /// Owns the closures `works` points to. Fields are dropped in order, so it goes before the
     /// arena.
     _closures: Closures,
@@ -120,38 +125,60 @@ impl Target {
 /// dependencies of `m` members need `p` targets instead of `p * m`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Join {
-    first: u32,
-    members: u32,
+    pub(crate) first: u32,
+    pub(crate) members: u32,
 }
 
-/// What a node took at the last run that measured it: a hint, which a later run may use to decide
-/// at once whether threads pay.
+/// What earlier runs of a graph learned: hints by which a later one decides at once whether threads
+/// pay. They publish nothing, so no ordering is needed.
 #[derive(Debug, Default)]
-pub(crate) struct NodeCost(AtomicU32);
+pub(crate) struct Hints {
+    alone_ns: AtomicU32,
+    shared_ns: AtomicU32,
+    runs: AtomicU32,
+}
 
-impl NodeCost {
-    /// In nanoseconds; 0 when it was never measured.
+impl Hints {
+    /// What a node took on one thread, in nanoseconds; 0 when that is not known.
     #[inline]
-    pub(crate) fn get(&self) -> f32 {
-        // A hint publishes nothing, so no ordering is needed.
-        f32::from_bits(self.0.load(Ordering::Relaxed))
+    pub(crate) fn alone_ns(&self) -> f32 {
+        f32::from_bits(self.alone_ns.load(Ordering::Relaxed))
+    }
+
+    /// The time of a shared run over its nodes, in nanoseconds; 0 when there was none.
+    #[inline]
+    pub(crate) fn shared_ns(&self) -> f32 {
+        f32::from_bits(self.shared_ns.load(Ordering::Relaxed))
     }
 
     #[inline]
-    pub(crate) fn set(&self, nanoseconds: f32) {
-        self.0.store(nanoseconds.to_bits(), Ordering::Relaxed);
+    pub(crate) fn set_alone_ns(&self, nanoseconds: f32) {
+        self.alone_ns
+            .store(nanoseconds.to_bits(), Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn set_shared_ns(&self, nanoseconds: f32) {
+        self.shared_ns
+            .store(nanoseconds.to_bits(), Ordering::Relaxed);
+    }
+
+    /// Counts a run and returns how many there were before.
+    pub(crate) fn count_run(&self) -> u32 {
+        self.runs.fetch_add(1, Ordering::Relaxed)
     }
 }
 
 /// The ids of the nodes.
 struct Names {
-    interner: Local,
+    interner: Compact,
     /// Absent when the symbol of every node has the index of the node.
     renumbering: Option<Renumbering>,
 }
 
 /// Which symbol a node has, and which node a symbol.
 struct Renumbering {
+    /// By node.
     symbols: ArenaSlice<Symbol>,
     /// By symbol; absent for a name that was used but whose node was never defined.
     nodes: ArenaSlice<Option<NodeId>>,
@@ -160,18 +187,18 @@ struct Renumbering {
 /// What a graph is made of.
 pub(crate) struct Parts<A> {
     pub(crate) closures: Closures,
-    pub(crate) definitions: Vec<Definition>,
-    /// Dependencies of all definitions, one definition after the other: indices of symbols, or of
-    /// nodes when there are no names.
-    pub(crate) dependencies: Vec<u32>,
+    /// By definition.
+    pub(crate) works: Vec<Work>,
+    /// By node.
+    pub(crate) dependencies: Dependencies,
     pub(crate) names: Option<DefinedNames>,
     /// Owns the memory of the closures, so it goes last: fields are dropped in order.
     pub(crate) arena: A,
 }
 
-/// The names of definitions.
+/// The names of definitions; without an order, of nothing else.
 pub(crate) struct DefinedNames {
-    pub(crate) interner: Local,
+    pub(crate) interner: Compact,
     /// When definition order is not the order of the symbols, or not topological.
     pub(crate) order: Option<DefinitionOrder>,
 }
@@ -184,22 +211,15 @@ pub(crate) struct DefinitionOrder {
     pub(crate) symbols: Vec<Symbol>,
 }
 
-/// A node as it was defined.
-pub(crate) struct Definition {
-    pub(crate) work: Work,
-    /// Where its dependencies end; they begin where those of the definition before end.
-    pub(crate) dependencies_end: u32,
-}
-
 /// The most counters a graph can have, for its nodes and its joins.
 pub(crate) const MOST_COUNTERS: usize = Target::WIDE as usize;
 
 impl Dag {
-    /// Freezes definitions whose order is topological, whose dependencies are all defined, none of
-    /// them twice for one node, and whose numbers of edges fit `u32` and of nodes half of
-    /// [`MOST_COUNTERS`].
+    /// Freezes nodes that depend on nodes before them, on none of them twice, and whose numbers of
+    /// edges fit `u32` and of nodes half of [`MOST_COUNTERS`].
     ///
-    /// Without an order, the symbol of definition `i` must have the index `i`.
+    /// Without an order, definition `i` is node `i`, and its symbol has the index `i`. Everything
+    /// goes into one block of the arena.
     pub(crate) fn freeze<A>(parts: Parts<A>) -> Result<Self, AllocError>
     where
         A: Arena + Send + 'static,
@@ -209,76 +229,25 @@ impl Dag {
             arena,
             closures,
             names,
-            definitions,
-            dependencies,
+            works: defined,
+            mut dependencies,
         } = parts;
-        let nodes = definitions.len();
+        let nodes = defined.len();
         let (interner, order) = match names {
             None => (None, None),
             Some(DefinedNames { interner, order }) => (Some(interner), order),
         };
-        let definition_of = |node: usize| match &order {
-            None => node,
-            Some(order) => order.definitions[node] as usize,
-        };
-        let dependencies_of = |node: usize| {
-            let definition = definition_of(node);
-            let start = match definition {
-                0 => 0,
-                _ => definitions[definition - 1].dependencies_end as usize,
-            };
-            &dependencies[start..definitions[definition].dependencies_end as usize]
-        };
-        let names_count = interner.as_ref().map_or(0, Local::len);
-        let mut node_of_symbol = vec![None; if order.is_some() { names_count } else { 0 }];
-        if let Some(order) = &order {
-            for (node, &definition) in order.definitions.iter().enumerate() {
-                let symbol = order.symbols[definition as usize];
-                node_of_symbol[symbol.index()] = Some(NodeId(node as u32));
-            }
-        }
-        let id = |dependency: u32| match &order {
-            None => dependency as usize,
-            Some(_) => node_of_symbol[dependency as usize]
-                .expect("every dependency is defined")
-                .index(),
-        };
 
-        // Joins and levels.
-        let mut joins: Vec<Join> = Vec::new();
-        let mut target_count = 0;
-        let mut level_of = vec![0_u32; nodes];
-        let mut level_count = 0;
-        let mut before: &[u32] = &[];
-        for node in 0..nodes {
-            let own = dependencies_of(node);
-            if own.len() > 1 && own == before {
-                level_of[node] = level_of[node - 1];
-                match joins.last_mut() {
-                    Some(join) if (join.first + join.members) as usize == node => {
-                        join.members += 1;
-                    }
-                    _ => joins.push(Join {
-                        first: node as u32 - 1,
-                        members: 2,
-                    }),
-                }
-                continue;
-            }
-            let level = own.iter().map(|&dependency| level_of[id(dependency)] + 1);
-            let level = level.max().unwrap_or(0);
-            level_of[node] = level;
-            level_count = level_count.max(level as usize + 1);
-            target_count += own.len();
-            before = own;
-        }
-        drop(level_of);
-
+        let edge_count = dependencies.edge_count();
+        let target_count = dependencies.target_count();
+        let level_count = dependencies.level_count();
+        let join_count = dependencies.joins().len();
+        let names_count = interner.as_ref().map_or(0, Compact::len);
         let mut bytes = Block::bytes::<Work>(nodes)
-            + Block::bytes::<u32>(nodes + joins.len())
+            + Block::bytes::<u32>(nodes + join_count)
             + Block::bytes::<u32>(nodes + 1)
             + Block::bytes::<Target>(target_count)
-            + Block::bytes::<Join>(joins.len());
+            + Block::bytes::<Join>(join_count);
         if order.is_some() {
             bytes += Block::bytes::<Symbol>(nodes) + Block::bytes::<Option<NodeId>>(names_count);
         }
@@ -286,68 +255,69 @@ impl Dag {
         // dropped last; on an error they are dropped before it.
         let block = unsafe { Block::new(&arena, bytes) };
         let mut block = block?;
-        let works = block.slice(nodes, |node| definitions[definition_of(node)].work);
-        let mut counts = block.slice(nodes + joins.len(), |_| 0_u32);
+        let works = match &order {
+            None => block.copy(&defined),
+            Some(order) => block.slice(nodes, |node| defined[order.definitions[node] as usize]),
+        };
+        let joins = block.copy(dependencies.joins());
+        let mut counts = block.slice(nodes + join_count, |_| 0_u32);
         let mut offsets = block.slice(nodes + 1, |_| 0_u32);
+        let (list, parts) = dependencies.parts();
+        let mut start = 0;
+        let mut next_target = 0;
+        let mut root_count = 0;
+        for ((part, count), offset) in parts.iter_mut().zip(&mut *counts).zip(&mut *offsets) {
+            *count = part.end - start;
+            root_count += usize::from(*count == 0);
+            start = part.end;
+            *offset = next_target;
+            // From here on, where the next target of the node goes.
+            next_target += std::mem::replace(&mut part.targets, next_target);
+        }
+        offsets[nodes] = next_target;
+        for (join, counter) in joins.iter().zip(nodes..) {
+            counts[counter] = counts[join.first as usize];
+        }
+        // In the order of the nodes they lead to.
         let mut targets = block.slice(target_count, |_| Target(0));
-        let joins = block.slice(joins.len(), |index| joins[index]);
-
-        // Count targets, turn the counts into the ends of their ranges, and fill the ranges from
-        // the back: afterwards every offset is a start, and targets are in the order of the nodes
-        // they lead to. The members of a join are counted once.
-        let mut join = 0;
-        for node in 0..nodes {
-            let own = dependencies_of(node);
-            counts[node] = own.len() as u32;
-            if let Some(current) = joins.get(join) {
-                if node > current.first as usize {
-                    if node + 1 == (current.first + current.members) as usize {
-                        join += 1;
-                    }
-                    continue;
-                }
-                if node == current.first as usize {
-                    counts[nodes + join] = own.len() as u32;
-                }
-            }
-            for &dependency in own {
-                offsets[id(dependency)] += 1;
-            }
-        }
-        let mut end = 0;
-        for offset in offsets.iter_mut() {
-            end += *offset;
-            *offset = end;
-        }
-        let mut join = joins.len();
-        for node in (0..nodes).rev() {
+        let filled = &mut targets[..];
+        let mut start = 0;
+        let mut node = 0;
+        let mut next_join = 0;
+        while node < nodes {
+            let end = parts[node].end as usize;
+            let own = &list[start..end];
+            start = end;
             let mut counter = node;
-            if join > 0 {
-                let current = joins[join - 1];
-                if node < (current.first + current.members) as usize {
-                    if node > current.first as usize {
-                        continue;
-                    }
-                    if node == current.first as usize {
-                        join -= 1;
-                        counter = nodes + join;
-                    }
-                }
+            node += 1;
+            if let Some(join) = joins.get(next_join)
+                && join.first as usize == counter
+            {
+                counter = nodes + next_join;
+                next_join += 1;
+                // The other members have no targets of their own.
+                node += join.members as usize - 1;
+                start = parts[node - 1].end as usize;
             }
-            let own = dependencies_of(node);
+            let target = Target::new(counter as u32, own.len() as u32);
             for &dependency in own {
-                let dependency = id(dependency);
-                debug_assert!(dependency < node, "{dependency} is not before {node}");
-                offsets[dependency] -= 1;
-                targets[offsets[dependency] as usize] =
-                    Target::new(counter as u32, own.len() as u32);
+                let next = &mut parts[dependency as usize].targets;
+                filled[*next as usize] = target;
+                *next += 1;
             }
         }
-        let renumbering = order.as_ref().map(|order| Renumbering {
-            symbols: block.slice(nodes, |node| {
+        let renumbering = order.map(|order| {
+            let symbols = block.slice(nodes, |node| {
                 order.symbols[order.definitions[node] as usize]
-            }),
-            nodes: block.slice(names_count, |symbol| node_of_symbol[symbol]),
+            });
+            let mut ids = block.slice(names_count, |_| None);
+            for (node, symbol) in symbols.iter().enumerate() {
+                ids[symbol.index()] = Some(NodeId(node as u32));
+            }
+            Renumbering {
+                symbols,
+                nodes: ids,
+            }
         });
 
         Ok(Self {
@@ -356,14 +326,15 @@ impl Dag {
             targets,
             counts,
             joins,
-            edge_count: dependencies.len(),
+            edge_count,
+            root_count,
             level_count,
             names: interner.map(|interner| Names {
                 interner,
                 renumbering,
             }),
             levels: OnceLock::new(),
-            node_cost: NodeCost::default(),
+            hints: Hints::default(),
             _closures: closures,
             _arena: Mutex::new(Box::new(arena)),
         })
@@ -387,6 +358,12 @@ impl Dag {
         self.edge_count
     }
 
+    /// Number of nodes that depend on nothing.
+    #[inline]
+    pub fn root_count(&self) -> usize {
+        self.root_count
+    }
+
     /// Number of nodes on the longest path.
     #[inline]
     pub fn level_count(&self) -> usize {
@@ -399,8 +376,7 @@ impl Dag {
         let names = self.names.as_ref()?;
         let symbol = names.interner.get(id)?;
         match &names.renumbering {
-            // A definition that failed may have left its name behind.
-            None => (symbol.index() < self.len()).then(|| NodeId(symbol.index() as u32)),
+            None => Some(NodeId(symbol.index() as u32)),
             Some(renumbering) => renumbering.nodes[symbol.index()],
         }
     }
@@ -464,6 +440,12 @@ impl Dag {
         &self.counts
     }
 
+    /// Number of targets of all nodes: that of edges, less where joins stand for several.
+    #[inline]
+    pub(crate) fn target_count(&self) -> usize {
+        self.targets.len()
+    }
+
     /// The counters that `node` counts down when it has finished.
     #[inline]
     pub(crate) fn targets(&self, node: NodeId) -> &[Target] {
@@ -485,10 +467,9 @@ impl Dag {
         }
     }
 
-    /// What a node took at an earlier run.
     #[inline]
-    pub(crate) fn node_cost(&self) -> &NodeCost {
-        &self.node_cost
+    pub(crate) fn hints(&self) -> &Hints {
+        &self.hints
     }
 
     /// Calls the work of the node of `run`, which must be of this graph, on the current thread.

@@ -14,13 +14,17 @@ use std::sync::{Mutex, PoisonError};
 use crossbeam::utils::CachePadded;
 
 use crate::cancel::Hooks;
-use crate::worker::{self, on_worker};
+use crate::worker::{self, WorkerIndex, on_worker};
 use crate::{
     CancelToken, Cancelled, Cause, Dag, Failure, NodeError, NodeId, NodeState, NodeStates, Options,
     Outcome, Policy, Run, Skip, TimedOut,
 };
 
 /// What everything that works on a run knows about it, nodes included.
+// Aligned, as all that is read for every node: on the caller's stack it would share cache lines
+// with what the caller writes for every node (fan of 1000 nodes of 0.1 us, 2 workers: 158 instead of
+// 83 ns a node; Zen 5, 2026-11-21).
+#[repr(align(128))]
 pub(crate) struct Shared<'r> {
     dag: &'r Dag,
     options: Options<'r>,
@@ -95,7 +99,7 @@ impl<'r> Shared<'r> {
 
     /// Whether a node must look at more than its dependencies before it begins.
     #[inline]
-    fn is_special(&self) -> bool {
+    pub(crate) fn is_special(&self) -> bool {
         self.flags.load(Ordering::Relaxed) != 0 || self.cancelled.load(Ordering::Relaxed)
     }
 
@@ -166,10 +170,7 @@ impl<'r> Shared<'r> {
                 let cause = Cause::Panic(panic_message(payload));
                 (NodeState::Panicked, Some(cause))
             }
-            Ok(Err(error)) if error.is::<Skip>() => {
-                states.set_skipped_itself(node);
-                return (NodeState::Skipped, None);
-            }
+            Ok(Err(error)) if error.is::<Skip>() => (NodeState::Skipped, None),
             Ok(Err(error)) if error.is::<Cancelled>() => (NodeState::Cancelled, None),
             Ok(Err(error)) => {
                 let state = match error.is::<TimedOut>() {
@@ -181,7 +182,7 @@ impl<'r> Shared<'r> {
         };
         states.set(node, state);
         match (state, self.options.policy) {
-            (NodeState::Completed, _) => {}
+            (NodeState::Completed | NodeState::Skipped, _) => {}
             // What follows is cancelled with the run.
             (NodeState::Cancelled, _) if self.is_stopped() => {}
             (NodeState::Cancelled, _) => self.skip_successors(node, states),
@@ -202,7 +203,7 @@ impl<'r> Shared<'r> {
     fn skip_successors(&self, node: NodeId, states: &NodeStates) {
         self.flags.fetch_or(SKIPS, Ordering::Relaxed);
         for successor in self.dag.successors(node) {
-            states.set(successor, NodeState::Skipped);
+            states.mark_to_be_skipped(successor);
         }
     }
 }
@@ -283,8 +284,10 @@ pub(crate) fn walk(dag: &Dag, options: &Options<'_>, outcome: &mut Outcome) {
     states.resize(dag.len());
     failures.clear();
     let mut next = 0;
+    let mut _first = None;
     if shared.is_observed() {
         states.fill(0..dag.len(), NodeState::Pending);
+        _first = Some(WorkerIndex::first());
     } else {
         next = shared.walk_fresh(0, usize::MAX, states, failures);
     }
@@ -352,16 +355,18 @@ impl<'r> Execution<'r> {
     #[inline(never)]
     fn settle(&self) {
         for node in self.dag().nodes() {
-            if self.states.is_passed_over(node) {
-                for successor in self.dag().successors(node) {
-                    if self.states.get(successor) == NodeState::Pending {
-                        self.states.set(successor, NodeState::Skipped);
-                    }
-                }
-            } else if self.states.get(node) == NodeState::Pending {
+            if self.states.is_to_be_skipped(node) {
+                self.skip(node);
+            } else if self.states.is_open(node) {
                 self.states.set(node, NodeState::Cancelled);
             }
         }
+    }
+
+    /// Skips `node`, whose turn has come, and what depends on it.
+    fn skip(&self, node: NodeId) {
+        self.states.set(node, NodeState::Skipped);
+        self.shared.skip_successors(node, self.states);
     }
 
     #[inline]
@@ -417,8 +422,8 @@ impl<'r> Execution<'r> {
             return;
         }
         let observer = self.shared.options.observer;
-        let state = if self.states.is_passed_over(node) {
-            self.shared.skip_successors(node, self.states);
+        let state = if self.states.is_to_be_skipped(node) {
+            self.skip(node);
             NodeState::Skipped
         } else {
             let run = Run::new(self.shared, node);
@@ -492,21 +497,12 @@ impl<'r> Execution<'r> {
         let nodes = self.dag().len();
         for index in first..nodes {
             let node = NodeId::from_index(index as u32);
-            match self.states.get(node) {
-                NodeState::Pending => {
-                    self.run(node);
-                    ran += 1;
-                    if ran == most {
-                        return (ran, index + 1);
-                    }
+            if self.states.is_open(node) {
+                self.run(node);
+                ran += 1;
+                if ran == most {
+                    return (ran, index + 1);
                 }
-                // Marked before its turn, or passed over before: to mark twice does no harm.
-                NodeState::Skipped => {
-                    if self.states.is_passed_over(node) {
-                        self.run(node);
-                    }
-                }
-                _ => {}
             }
         }
         (ran, nodes)

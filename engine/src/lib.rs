@@ -50,15 +50,19 @@
 
 mod build;
 mod cancel;
+mod clock;
 pub mod control;
 mod dag;
 mod data;
 pub mod deadline;
+mod dependencies;
+pub mod dot;
 mod execution;
 pub mod flow;
 pub mod import;
 mod options;
 mod outcome;
+mod pattern;
 pub mod priority;
 mod ready;
 pub mod replay;
@@ -69,9 +73,12 @@ mod schedule;
 pub mod shape;
 mod slice;
 mod states;
+mod sync;
 mod task;
+pub mod trace;
 mod work;
 mod worker;
+mod workers;
 
 pub use build::{BuildError, Builder, IdBuilder};
 pub use cancel::{CancelHook, CancelToken};
@@ -79,11 +86,13 @@ pub use dag::{Dag, Levels, NodeId};
 pub use data::{Metrics, NodeData};
 pub use options::{Observer, Options, Policy};
 pub use outcome::{Cause, Failure, Outcome};
+pub use pattern::{Pattern, UnknownPattern};
 pub use ready::ReadySet;
 pub use run::{Cancelled, NodeError, Run, Skip, TimedOut};
 pub use schedule::{
-    BoundedPool, DirectThreads, RayonGraph, RayonLevel, Scheduler, SchedulerError, Sequential,
-    Strategy, TasksPanicked, UnknownStrategy, WorkStealing,
+    Adaptive, BoundedPool, DirectThreads, RayonGraph, RayonLevel, Scheduler, SchedulerError,
+    Sequential, Strategy, TasksPanicked, UnknownStrategy, WorkStealing,
 };
 pub use shape::Shape;
 pub use states::{NodeState, NodeStates};
+pub use workers::Workers;

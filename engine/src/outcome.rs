@@ -28,6 +28,9 @@ use crate::{NodeError, NodeId, NodeState, NodeStates};
 /// # Ok::<(), engine::BuildError>(())
 /// ```
 #[derive(Debug, Default)]
+// Aligned, because workers read where the states are for every node: nothing that is written
+// meanwhile may lie on the same cache line.
+#[repr(align(128))]
 pub struct Outcome {
     pub(crate) states: NodeStates,
     pub(crate) failures: Vec<Failure>,

@@ -13,8 +13,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::execution::{self, Execution};
 use crate::task::{Tally, Task, share};
-use crate::worker::{self, Threads, WorkerMark, at_least_one};
-use crate::{Dag, NodeId, Options, Outcome, Scheduler, SchedulerError};
+use crate::worker::{Threads, WorkerMark};
+use crate::{Dag, NodeId, Options, Outcome, Scheduler, SchedulerError, Workers};
 
 /// How urgent each node of a graph is.
 ///
@@ -169,26 +169,28 @@ impl Ord for Urgent {
 }
 
 impl ByPriority {
-    /// A scheduler with `workers` workers, of which the caller is one, for graphs of as many nodes
-    /// as there are priorities.
+    /// A scheduler with these workers, of which the caller is one, for graphs of as many nodes as
+    /// there are priorities.
     ///
     /// # Errors
     ///
-    /// Fails when `workers` is 0 and when a thread cannot be started.
-    pub fn new(workers: usize, priorities: Priorities) -> Result<Self, SchedulerError> {
-        at_least_one(workers)?;
+    /// Fails when there are 0 workers and when a thread cannot be started.
+    pub fn new(
+        workers: impl Into<Workers>,
+        priorities: Priorities,
+    ) -> Result<Self, SchedulerError> {
+        let workers = workers.into().at_least_one()?;
         let mut scheduler = Self {
             pool: Arc::default(),
             priorities,
             threads: Threads::default(),
         };
-        for index in 1..workers {
+        // The caller is worker 0.
+        for index in 1..workers.count {
             let pool = Arc::clone(&scheduler.pool);
-            scheduler.threads.start(move || {
-                // The caller is worker 0.
-                worker::mark_thread(index);
-                pool.work(None);
-            })?;
+            scheduler
+                .threads
+                .start(&workers, index, move || pool.work(None))?;
         }
         Ok(scheduler)
     }

@@ -1,5 +1,6 @@
 //! Schedulers: one trait, several strategies.
 
+mod adaptive;
 mod bounded_pool;
 mod direct_threads;
 mod rayon_graph;
@@ -7,6 +8,7 @@ mod rayon_level;
 mod sequential;
 mod work_stealing;
 
+pub use adaptive::Adaptive;
 pub use bounded_pool::{BoundedPool, TasksPanicked};
 pub use direct_threads::DirectThreads;
 pub use rayon_graph::RayonGraph;
@@ -18,7 +20,7 @@ use std::fmt;
 use std::io;
 use std::str::FromStr;
 
-use crate::{Dag, Options, Outcome};
+use crate::{Dag, Options, Outcome, Workers};
 
 /// A strategy for running graphs.
 ///
@@ -99,71 +101,78 @@ pub enum SchedulerError {
 /// assert_eq!(strategy.scheduler(2)?.name(), "work-stealing");
 /// assert_eq!(
 ///     "fifo".parse::<Strategy>().unwrap_err().to_string(),
-///     "no scheduler is called `fifo`; there are sequential, direct-threads, bounded-pool, \
-///      rayon-level, rayon-graph, work-stealing"
+///     "no scheduler is called `fifo`; there are sequential, adaptive, work-stealing, \
+///      rayon-level, rayon-graph, bounded-pool, direct-threads"
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Strategy {
     /// [`Sequential`]
     Sequential,
-    /// [`DirectThreads`]
-    DirectThreads,
-    /// [`BoundedPool`] with room for [`BoundedPool::DEFAULT_CAPACITY`] nodes.
-    BoundedPool,
+    /// [`Adaptive`], the default.
+    #[default]
+    Adaptive,
+    /// [`WorkStealing`]
+    WorkStealing,
     /// [`RayonLevel`]
     RayonLevel,
     /// [`RayonGraph`]
     RayonGraph,
-    /// [`WorkStealing`]
-    WorkStealing,
+    /// [`BoundedPool`] with room for [`BoundedPool::DEFAULT_CAPACITY`] nodes.
+    BoundedPool,
+    /// [`DirectThreads`]
+    DirectThreads,
 }
 
 impl Strategy {
     /// All strategies.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Sequential,
-        Self::DirectThreads,
-        Self::BoundedPool,
+        Self::Adaptive,
+        Self::WorkStealing,
         Self::RayonLevel,
         Self::RayonGraph,
-        Self::WorkStealing,
+        Self::BoundedPool,
+        Self::DirectThreads,
     ];
 
     /// The name, as it is written in flags, files and reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sequential => "sequential",
-            Self::DirectThreads => "direct-threads",
-            Self::BoundedPool => "bounded-pool",
+            Self::Adaptive => "adaptive",
+            Self::WorkStealing => "work-stealing",
             Self::RayonLevel => "rayon-level",
             Self::RayonGraph => "rayon-graph",
-            Self::WorkStealing => "work-stealing",
+            Self::BoundedPool => "bounded-pool",
+            Self::DirectThreads => "direct-threads",
         }
     }
 
-    /// A scheduler with at most `workers` nodes of a run running at the same time.
+    /// A scheduler with these workers, a number or [`Workers`].
     ///
-    /// [`Sequential`] runs one, whatever `workers` is.
+    /// [`Sequential`] runs one node at a time, whatever they are.
     ///
     /// # Errors
     ///
-    /// Fails when `workers` is 0 and when a thread cannot be started.
-    pub fn scheduler(self, workers: usize) -> Result<Box<dyn Scheduler>, SchedulerError> {
+    /// Fails when there are 0 workers and when a thread cannot be started.
+    pub fn scheduler(
+        self,
+        workers: impl Into<Workers>,
+    ) -> Result<Box<dyn Scheduler>, SchedulerError> {
+        let workers = workers.into().at_least_one()?;
         Ok(match self {
-            Self::Sequential => {
-                crate::worker::at_least_one(workers)?;
-                Box::new(Sequential)
-            }
-            Self::DirectThreads => Box::new(DirectThreads::new(workers)?),
+            Self::Sequential => Box::new(Sequential),
+            Self::Adaptive => Box::new(Adaptive::new(workers)?),
+            Self::WorkStealing => Box::new(WorkStealing::new(workers)?),
+            Self::RayonLevel => Box::new(RayonLevel::new(workers)?),
+            Self::RayonGraph => Box::new(RayonGraph::new(workers)?),
             Self::BoundedPool => {
                 Box::new(BoundedPool::new(workers, BoundedPool::DEFAULT_CAPACITY)?)
             }
-            Self::RayonLevel => Box::new(RayonLevel::new(workers)?),
-            Self::RayonGraph => Box::new(RayonGraph::new(workers)?),
-            Self::WorkStealing => Box::new(WorkStealing::new(workers)?),
+            Self::DirectThreads => Box::new(DirectThreads::new(workers)?),
         })
     }
 }
@@ -194,11 +203,15 @@ impl FromStr for Strategy {
 }
 
 /// A thread pool of rayon's whose threads are known as workers.
-fn rayon_pool(workers: usize) -> Result<rayon::ThreadPool, SchedulerError> {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(crate::worker::at_least_one(workers)?)
-        .thread_name(|index| format!("engine-rayon-{index}"))
-        .start_handler(crate::worker::mark_thread)
+fn rayon_pool(workers: Workers) -> Result<rayon::ThreadPool, SchedulerError> {
+    let workers = workers.at_least_one()?;
+    let mut pool = rayon::ThreadPoolBuilder::new().num_threads(workers.count);
+    if let Some(bytes) = workers.stack_bytes {
+        pool = pool.stack_size(bytes);
+    }
+    let names = workers.clone();
+    pool.thread_name(move |index| names.thread_name(index))
+        .start_handler(move |index| workers.enter(index))
         .build()
         .map_err(|error| SchedulerError::Thread(io::Error::other(error)))
 }

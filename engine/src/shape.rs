@@ -162,6 +162,21 @@ pub fn diamond(nodes: usize) -> Shape {
     shape
 }
 
+/// Diamonds of 4 nodes one after another: the sink of one is the root of the next.
+///
+/// The last one is cut off where `nodes` is not one more than a multiple of 3.
+pub fn diamonds(nodes: usize) -> Shape {
+    let mut shape = Shape::new();
+    for index in 0..nodes {
+        match index % 3 {
+            // The first of all has none before it.
+            0 => shape.push_next(index.saturating_sub(2)..index),
+            side => shape.push_next([index - side]),
+        }
+    }
+    shape
+}
+
 /// A binary tree: every node but the root depends on its parent.
 pub fn tree(nodes: usize) -> Shape {
     let mut shape = Shape::new();
@@ -266,6 +281,19 @@ mod tests {
             [&[] as &[u32], &[0], &[0], &[0], &[1, 2, 3]]
         );
         assert_eq!(
+            dependencies(&diamonds(8)),
+            [
+                &[] as &[u32],
+                &[0],
+                &[0],
+                &[1, 2],
+                &[3],
+                &[3],
+                &[4, 5],
+                &[6]
+            ]
+        );
+        assert_eq!(
             dependencies(&tree(5)),
             [&[] as &[u32], &[0], &[0], &[1], &[1]]
         );
@@ -282,6 +310,7 @@ mod tests {
             let mut shapes = vec![
                 independent(nodes),
                 chain(nodes),
+                diamonds(nodes),
                 tree(nodes),
                 random(nodes, 2.0, 1),
                 layered(nodes, 1),

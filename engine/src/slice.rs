@@ -41,6 +41,21 @@ impl Block {
         (len * size_of::<T>()).next_multiple_of(ALIGN)
     }
 
+    /// Cuts off a slice that is a copy of `values`.
+    ///
+    /// # Panics
+    ///
+    /// Panics when the block was made too small.
+    pub(crate) fn copy<T: Copy>(&mut self, values: &[T]) -> ArenaSlice<T> {
+        let start = self.cut::<T>(values.len());
+        // SAFETY: `cut` took memory of its own for as many values, valid for writes and aligned.
+        unsafe { start.copy_from_nonoverlapping(NonNull::from(values).cast(), values.len()) };
+        ArenaSlice {
+            start,
+            len: values.len(),
+        }
+    }
+
     /// Cuts off a slice of `len` values, each made by `value` from its index.
     ///
     /// # Panics
@@ -51,6 +66,19 @@ impl Block {
         len: usize,
         mut value: impl FnMut(usize) -> T,
     ) -> ArenaSlice<T> {
+        let start = self.cut::<T>(len);
+        for index in 0..len {
+            // SAFETY: `cut` took memory for `len` values.
+            let slot = unsafe { start.add(index) };
+            let value = value(index);
+            // SAFETY: the slot is valid for writes and aligned, as `cut` promises.
+            unsafe { slot.write(value) };
+        }
+        ArenaSlice { start, len }
+    }
+
+    /// Takes memory for `len` values, which is valid for writes, aligned, and nobody else's.
+    fn cut<T>(&mut self, len: usize) -> NonNull<T> {
         const { assert!(align_of::<T>() <= ALIGN) };
         let bytes = Self::bytes::<T>(len);
         assert!(
@@ -58,19 +86,14 @@ impl Block {
             "a slice of {bytes} bytes in a block with {} left",
             self.bytes_left
         );
+        // Valid for writes by the contract of `Arena`, and aligned: `next` is always a multiple of
+        // `ALIGN`, which `T` needs no more than.
         let start = self.next.cast::<T>();
-        for index in 0..len {
-            // SAFETY: `len` values take no more than the bytes left, which was checked.
-            let slot = unsafe { start.add(index) };
-            let value = value(index);
-            // SAFETY: the slot is valid for writes by the contract of `Arena`, and aligned: `next`
-            // is always a multiple of `ALIGN`, which `T` needs no more than.
-            unsafe { slot.write(value) };
-        }
-        // SAFETY: no more than the bytes left, so this stays in the block or at its end.
+        // SAFETY: no more than the bytes left, which was checked, so this stays in the block or at
+        // its end.
         self.next = unsafe { self.next.add(bytes) };
         self.bytes_left -= bytes;
-        ArenaSlice { start, len }
+        start
     }
 }
 

@@ -67,9 +67,9 @@ impl NodeState {
     }
 }
 
-/// The byte of a node that skipped itself: what depends on it runs, other than after
-/// [`NodeState::Skipped`]. Outside both are the same.
-const SKIPPED_ITSELF: u8 = NodeState::Skipped as u8 + 1;
+/// The byte of a node that is going to be skipped when its turn comes. Outside that is
+/// [`NodeState::Skipped`].
+const TO_BE_SKIPPED: u8 = NodeState::Skipped as u8 + 1;
 
 /// One [`NodeState`] for every node, one byte each, readable and writable from any thread.
 ///
@@ -119,16 +119,24 @@ impl NodeStates {
         }
     }
 
-    /// Makes `node` one that skipped itself.
+    /// Marks `node`, which is open, to be skipped when its turn comes.
     #[inline]
-    pub(crate) fn set_skipped_itself(&self, node: NodeId) {
-        self.0[node.index()].store(SKIPPED_ITSELF, Ordering::Release);
+    pub(crate) fn mark_to_be_skipped(&self, node: NodeId) {
+        debug_assert!(self.is_open(node), "{node:?} has run");
+        self.0[node.index()].store(TO_BE_SKIPPED, Ordering::Release);
     }
 
-    /// Whether what depends on `node` is skipped for that: it was skipped, but not by itself.
+    /// Whether `node` is marked to be skipped and its turn has not come.
     #[inline]
-    pub(crate) fn is_passed_over(&self, node: NodeId) -> bool {
-        self.0[node.index()].load(Ordering::Acquire) == NodeState::Skipped as u8
+    pub(crate) fn is_to_be_skipped(&self, node: NodeId) -> bool {
+        self.0[node.index()].load(Ordering::Acquire) == TO_BE_SKIPPED
+    }
+
+    /// Whether the turn of `node` has not come.
+    #[inline]
+    pub(crate) fn is_open(&self, node: NodeId) -> bool {
+        let byte = self.0[node.index()].load(Ordering::Acquire);
+        byte == NodeState::Pending as u8 || byte == TO_BE_SKIPPED
     }
 
     /// The state of `node`.

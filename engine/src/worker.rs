@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::thread::JoinHandle;
 
-use crate::SchedulerError;
+use crate::{SchedulerError, Workers};
 
 thread_local! {
     static ON_WORKER: Cell<bool> = const { Cell::new(false) };
@@ -26,27 +26,40 @@ pub(crate) fn mark_thread(index: usize) {
     INDEX.set(index);
 }
 
-/// Marks the current thread as a worker until the guard is dropped.
-pub(crate) struct WorkerMark(bool);
+/// Makes the current thread worker 0 until it is dropped.
+pub(crate) struct WorkerIndex(usize);
+
+impl WorkerIndex {
+    pub(crate) fn first() -> Self {
+        Self(INDEX.replace(0))
+    }
+}
+
+impl Drop for WorkerIndex {
+    fn drop(&mut self) {
+        INDEX.set(self.0);
+    }
+}
+
+/// Marks the current thread as worker 0 until it is dropped.
+pub(crate) struct WorkerMark {
+    was_on_worker: bool,
+    _index: WorkerIndex,
+}
 
 impl WorkerMark {
     pub(crate) fn new() -> Self {
-        Self(ON_WORKER.replace(true))
+        Self {
+            was_on_worker: ON_WORKER.replace(true),
+            _index: WorkerIndex::first(),
+        }
     }
 }
 
 impl Drop for WorkerMark {
     fn drop(&mut self) {
-        ON_WORKER.set(self.0);
+        ON_WORKER.set(self.was_on_worker);
     }
-}
-
-/// Checks the number of workers a scheduler is asked to have.
-pub(crate) fn at_least_one(workers: usize) -> Result<usize, SchedulerError> {
-    if workers == 0 {
-        return Err(SchedulerError::ZeroWorkers);
-    }
-    Ok(workers)
 }
 
 /// Threads that are joined when their owner has told them to stop.
@@ -54,16 +67,18 @@ pub(crate) fn at_least_one(workers: usize) -> Result<usize, SchedulerError> {
 pub(crate) struct Threads(Vec<JoinHandle<()>>);
 
 impl Threads {
-    /// Starts one more worker thread.
+    /// Starts the thread of worker `index`.
     pub(crate) fn start(
         &mut self,
+        workers: &Workers,
+        index: usize,
         work: impl FnOnce() + Send + 'static,
     ) -> Result<(), SchedulerError> {
-        let index = self.0.len();
-        let thread = std::thread::Builder::new()
-            .name(format!("engine-worker-{index}"))
+        let options = workers.clone();
+        let thread = workers
+            .thread(index)
             .spawn(move || {
-                mark_thread(index);
+                options.enter(index);
                 work();
             })
             .map_err(SchedulerError::Thread)?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
 
-use intern::{Frozen, Interner, Local, Sharded, Striped, Symbol, Threaded};
+use intern::{Compact, Frozen, Interner, Local, Sharded, Striped, Symbol, Threaded};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -62,6 +62,8 @@ macro_rules! contract {
 contract! {
     local: Local::default(),
     local_with_capacity: Local::with_capacity(10, 100),
+    compact: Compact::default(),
+    compact_with_capacity: Compact::with_capacity(10, 100),
     threaded: &Threaded::default(),
     threaded_with_capacity: &Threaded::with_capacity(10, 100),
     sharded: &Sharded::default(),

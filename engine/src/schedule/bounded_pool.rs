@@ -14,8 +14,8 @@ use crossbeam::channel::{self, Receiver, Sender, TrySendError};
 
 use crate::execution::{self, Execution, panic_message};
 use crate::task::{Tally, Task, share};
-use crate::worker::{Threads, at_least_one, on_worker};
-use crate::{Dag, Options, Outcome, Scheduler, SchedulerError, Strategy};
+use crate::worker::{Threads, on_worker};
+use crate::{Dag, Options, Outcome, Scheduler, SchedulerError, Strategy, Workers};
 
 /// Threads that take tasks from a queue with a limit.
 ///
@@ -78,14 +78,14 @@ impl BoundedPool {
     /// Room in the queue of a pool made by [`Strategy::scheduler`].
     pub const DEFAULT_CAPACITY: usize = 256;
 
-    /// A pool of `workers` threads whose queue has room for `capacity` tasks; the room is allocated
+    /// A pool of these workers, a thread each, whose queue has room for `capacity` tasks; the room is allocated
     /// here.
     ///
     /// # Errors
     ///
-    /// Fails when `workers` or `capacity` is 0 and when a thread cannot be started.
-    pub fn new(workers: usize, capacity: usize) -> Result<Self, SchedulerError> {
-        at_least_one(workers)?;
+    /// Fails when there are 0 workers or `capacity` is 0, and when a thread cannot be started.
+    pub fn new(workers: impl Into<Workers>, capacity: usize) -> Result<Self, SchedulerError> {
+        let workers = workers.into().at_least_one()?;
         if capacity == 0 {
             return Err(SchedulerError::ZeroCapacity);
         }
@@ -95,10 +95,11 @@ impl BoundedPool {
             tasks: Arc::default(),
             threads: Threads::default(),
         };
-        for _ in 0..workers {
+        for index in 0..workers.count {
             let jobs = jobs.clone();
             let tasks = Arc::clone(&pool.tasks);
-            pool.threads.start(move || work(&jobs, &tasks))?;
+            pool.threads
+                .start(&workers, index, move || work(&jobs, &tasks))?;
         }
         Ok(pool)
     }

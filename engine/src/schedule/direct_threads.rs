@@ -5,8 +5,8 @@ use std::thread::{self, ScopedJoinHandle};
 use crossbeam::channel;
 
 use crate::execution::{self, Execution};
-use crate::worker::{WorkerMark, at_least_one, mark_thread};
-use crate::{Dag, NodeId, Options, Outcome, Scheduler, SchedulerError, Strategy};
+use crate::worker::WorkerMark;
+use crate::{Dag, NodeId, Options, Outcome, Scheduler, SchedulerError, Strategy, Workers};
 
 /// Starts a fresh thread for every node, at most `workers` of them alive at the same time in a run.
 ///
@@ -14,18 +14,18 @@ use crate::{Dag, NodeId, Options, Outcome, Scheduler, SchedulerError, Strategy};
 /// way, kept to show what a thread costs; it needs microseconds for a node.
 #[derive(Debug)]
 pub struct DirectThreads {
-    workers: usize,
+    workers: Workers,
 }
 
 impl DirectThreads {
-    /// A scheduler with at most `workers` threads alive at the same time in a run. None is started
-    /// yet.
+    /// A scheduler with at most as many threads alive at the same time in a run as there are
+    /// workers. None is started yet.
     ///
     /// # Errors
     ///
-    /// Fails when `workers` is 0.
-    pub fn new(workers: usize) -> Result<Self, SchedulerError> {
-        let workers = at_least_one(workers)?;
+    /// Fails when there are 0 workers.
+    pub fn new(workers: impl Into<Workers>) -> Result<Self, SchedulerError> {
+        let workers = workers.into().at_least_one()?;
         Ok(Self { workers })
     }
 
@@ -37,7 +37,7 @@ impl DirectThreads {
                 .iter()
                 .map(|execution| execution.dag().len())
                 .sum();
-            let seat_count = self.workers.min(nodes);
+            let seat_count = self.workers.count.min(nodes);
             let mut seats: Vec<Option<Seat<'_, '_>>> = Vec::new();
             seats.resize_with(seat_count, || None);
             let mut free: Vec<usize> = (0..seat_count).collect();
@@ -52,8 +52,8 @@ impl DirectThreads {
                         break;
                     };
                     let done = done.clone();
-                    let thread = thread::Builder::new().spawn_scoped(scope, move || {
-                        mark_thread(seat);
+                    let thread = self.workers.thread(seat).spawn_scoped(scope, move || {
+                        self.workers.enter(seat);
                         execution.run(node);
                         done.send(seat)
                             .expect("the receiver is on the caller's stack");

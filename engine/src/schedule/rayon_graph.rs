@@ -3,7 +3,7 @@
 use rayon::{Scope, ThreadPool};
 
 use crate::execution::{self, Execution};
-use crate::{Dag, NodeId, Options, Outcome, Scheduler, SchedulerError, Strategy};
+use crate::{Dag, NodeId, Options, Outcome, Scheduler, SchedulerError, Strategy, Workers};
 
 /// Counts down the dependencies of each node and spawns it into a rayon scope when it is ready.
 ///
@@ -13,13 +13,13 @@ use crate::{Dag, NodeId, Options, Outcome, Scheduler, SchedulerError, Strategy};
 pub struct RayonGraph(ThreadPool);
 
 impl RayonGraph {
-    /// A scheduler with its own pool of `workers` threads.
+    /// A scheduler with a pool of its own with these workers.
     ///
     /// # Errors
     ///
-    /// Fails when `workers` is 0 and when a thread cannot be started.
-    pub fn new(workers: usize) -> Result<Self, SchedulerError> {
-        super::rayon_pool(workers).map(Self)
+    /// Fails when there are 0 and when a thread cannot be started.
+    pub fn new(workers: impl Into<Workers>) -> Result<Self, SchedulerError> {
+        super::rayon_pool(workers.into()).map(Self)
     }
 
     fn run_graphs(&self, executions: &[Execution<'_>]) {

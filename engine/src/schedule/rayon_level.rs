@@ -4,7 +4,7 @@ use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use crate::execution::{self, Execution};
-use crate::{Dag, Options, Outcome, Scheduler, SchedulerError, Strategy};
+use crate::{Dag, Options, Outcome, Scheduler, SchedulerError, Strategy, Workers};
 
 /// Runs the levels of a graph one after the other, each as one parallel iteration of rayon's.
 ///
@@ -16,13 +16,13 @@ use crate::{Dag, Options, Outcome, Scheduler, SchedulerError, Strategy};
 pub struct RayonLevel(ThreadPool);
 
 impl RayonLevel {
-    /// A scheduler with its own pool of `workers` threads.
+    /// A scheduler with a pool of its own with these workers.
     ///
     /// # Errors
     ///
-    /// Fails when `workers` is 0 and when a thread cannot be started.
-    pub fn new(workers: usize) -> Result<Self, SchedulerError> {
-        super::rayon_pool(workers).map(Self)
+    /// Fails when there are 0 and when a thread cannot be started.
+    pub fn new(workers: impl Into<Workers>) -> Result<Self, SchedulerError> {
+        super::rayon_pool(workers.into()).map(Self)
     }
 
     fn run_levels(executions: &[Execution<'_>]) {

@@ -15,8 +15,8 @@ use crossbeam::utils::CachePadded;
 
 use crate::execution::{self, Execution};
 use crate::task::{Tally, Task, share};
-use crate::worker::{Threads, WorkerMark, at_least_one};
-use crate::{Dag, Options, Outcome, Scheduler, SchedulerError, Strategy};
+use crate::worker::{Threads, WorkerMark};
+use crate::{Dag, Options, Outcome, Scheduler, SchedulerError, Strategy, Workers};
 
 /// Rounds a worker looks for work in vain before it yields its core, and before it goes to sleep.
 /// Looking again is cheaper than being woken; yielding lets a worker that lost its core go on.
@@ -45,15 +45,15 @@ struct Pool {
 }
 
 impl WorkStealing {
-    /// A scheduler with `workers` workers, of which the caller is one.
+    /// A scheduler with these workers, of which the caller is one.
     ///
     /// # Errors
     ///
-    /// Fails when `workers` is 0 and when a thread cannot be started.
-    pub fn new(workers: usize) -> Result<Self, SchedulerError> {
-        at_least_one(workers)?;
+    /// Fails when there are 0 and when a thread cannot be started.
+    pub fn new(workers: impl Into<Workers>) -> Result<Self, SchedulerError> {
+        let workers = workers.into().at_least_one()?;
         let seat = Deque::new_lifo();
-        let deques: Vec<_> = (1..workers).map(|_| Deque::new_lifo()).collect();
+        let deques: Vec<_> = (1..workers.count).map(|_| Deque::new_lifo()).collect();
         let pool = Arc::new(Pool {
             stealers: [&seat]
                 .into_iter()
@@ -70,7 +70,7 @@ impl WorkStealing {
         };
         for (index, deque) in deques.into_iter().enumerate() {
             let pool = Arc::clone(&pool);
-            scheduler.threads.start(move || {
+            scheduler.threads.start(&workers, index + 1, move || {
                 let worker = Worker {
                     pool: &pool,
                     deque: &deque,
@@ -143,9 +143,10 @@ impl Worker<'_> {
             }
             // Nothing is left here: what this worker did must be counted before it waits.
             self.note_finished(tally.flush());
-            if let Some((task, victim)) = self.steal() {
-                // A push wakes one worker; that one wakes the next while there is more to take.
-                if !self.deque.is_empty() || !self.pool.stealers[victim].is_empty() {
+            if let Some(task) = self.steal() {
+                // A push wakes one worker; that one wakes the next while there is more to take,
+                // wherever it lies.
+                if !self.pool.stealers.iter().all(Stealer::is_empty) {
                     self.pool.sleep.wake_one();
                 }
                 self.run_from(task, &mut tally);
@@ -200,15 +201,15 @@ impl Worker<'_> {
         }
     }
 
-    /// A task, and the worker it was taken from; its neighbours in the deque may come with it.
-    fn steal(&self) -> Option<(Task, usize)> {
+    /// A task of another worker; its neighbours in the deque may come with it.
+    fn steal(&self) -> Option<Task> {
         let stealers = &self.pool.stealers;
         loop {
             let mut retry = false;
             for offset in 1..stealers.len() {
                 let victim = (self.index + offset) % stealers.len();
                 match stealers[victim].steal_batch_and_pop(self.deque) {
-                    Steal::Success(task) => return Some((task, victim)),
+                    Steal::Success(task) => return Some(task),
                     Steal::Retry => retry = true,
                     Steal::Empty => {}
                 }
