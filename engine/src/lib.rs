@@ -33,20 +33,41 @@
 //!   or not, are skipped; all others run.
 //! - A run started from inside a node on a worker thread (of the same scheduler or of another one)
 //!   is a sequential walk on that thread, so it cannot wait for a worker that waits for it.
+//!
+//! # What nodes may ask for
+//!
+//! Each of these is a module on top, and nodes that do not use it pay nothing for it.
+//!
+//! | module | what it gives |
+//! |---|---|
+//! | [`flow`] | values that nodes hand to each other, with types that fit the edges |
+//! | [`control`] | branches, loops with a bound, graphs inside graphs |
+//! | [`retry`] | attempts with growing waits |
+//! | [`deadline`] | limits of time |
+//! | [`resource`] | limits of how many nodes do something at the same time |
+//! | [`priority`] | a scheduler that runs the most urgent ready node first |
+//! | [`replay`] | a scheduler that runs nodes in a given order, as one that was recorded |
 
 mod build;
 mod cancel;
 mod clock;
+pub mod control;
 mod dag;
 mod data;
+pub mod deadline;
 mod dependencies;
 pub mod dot;
 mod execution;
+pub mod flow;
 pub mod import;
 mod options;
 mod outcome;
 mod pattern;
+pub mod priority;
 mod ready;
+pub mod replay;
+pub mod resource;
+pub mod retry;
 mod run;
 mod schedule;
 pub mod shape;

@@ -1,5 +1,6 @@
 //! What a node's work is given and what it returns.
 
+use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
@@ -108,6 +109,11 @@ impl<'r> Run<'r> {
     #[inline]
     pub fn context<T: 'static>(&self) -> Option<&'r T> {
         self.shared.options().context?.downcast_ref()
+    }
+
+    /// The value of the context, whatever it is.
+    pub(crate) fn any_context(&self) -> Option<&'r (dyn Any + Send + Sync)> {
+        self.shared.options().context
     }
 
     /// Whether the node should stop, because its run was cancelled or has failed fast.

@@ -65,6 +65,12 @@ impl Task {
         unsafe { self.run.cast::<Execution<'_>>().as_ref() }
     }
 
+    /// The node, to choose between the tasks of a run.
+    #[inline]
+    pub(crate) fn node(&self) -> NodeId {
+        self.node
+    }
+
     /// Runs the node. Must be called once.
     #[inline]
     pub(crate) fn run(&self) {

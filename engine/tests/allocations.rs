@@ -4,6 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use arena::Bump;
+use engine::flow::FlowBuilder;
 use engine::trace::Trace;
 use engine::{
     Builder, Dag, IdBuilder, NodeId, Options, Outcome, Run, Scheduler, Sequential, shape,
@@ -119,6 +120,28 @@ fn second_sequential_run_allocates_nothing() {
     let (allocations, ()) = count(|| Sequential.run_into(&dag, &mut outcome));
     assert_eq!(allocations, 0);
     assert!(outcome.all_completed());
+}
+
+#[test]
+fn second_run_of_a_flow_of_plain_values_allocates_nothing() {
+    let mut flow = FlowBuilder::new();
+    let first = flow.input("first").unwrap();
+    let mut last = first;
+    for index in 0..100 {
+        let inputs = (first, last);
+        let work = |_: &Run<'_>, (first, last): (&u64, &u64)| Ok(first + last);
+        last = flow.node(&index.to_string(), inputs, work).unwrap();
+    }
+    let flow = flow.build().unwrap();
+    let mut outputs = flow.outputs();
+    outputs.set(first, 1);
+    flow.run_into(&Sequential, &mut outputs);
+    let (allocations, ()) = count(|| {
+        outputs.set(first, 2);
+        flow.run_into(&Sequential, &mut outputs);
+    });
+    assert_eq!(allocations, 0);
+    assert_eq!(outputs.get(last), Some(&202));
 }
 
 #[test]
