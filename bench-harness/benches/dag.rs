@@ -301,7 +301,7 @@ impl Counted {
     fn new(shape: &Shape, work: impl Fn(usize) + Copy + Send + Sync + 'static) -> Self {
         let runs: Runs = (0..shape.len()).map(|_| AtomicU32::new(0)).collect();
         let dag = shape
-            .build(Bump::default(), |index| {
+            .build_without_ids(Bump::default(), |index| {
                 let runs = Arc::clone(&runs);
                 move |_: &Run<'_>| {
                     work(index);

@@ -375,7 +375,7 @@ impl Driver {
 /// The graph of `shape`; the only place that knows how one is built.
 fn dag(shape: &Shape, counters: &Counters) -> Dag {
     shape
-        .build(arena::Bump::default(), |index| {
+        .build_without_ids(arena::Bump::default(), |index| {
             let work = counters.work(index);
             move |_: &Run<'_>| -> Result<(), NodeError> {
                 work();

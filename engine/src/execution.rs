@@ -32,6 +32,8 @@ pub(crate) struct Shared<'r> {
     cancelled: &'r AtomicBool,
     /// What has happened that makes a node look twice; see the constants.
     flags: AtomicU8,
+    /// Whether some node did not complete; read after the end.
+    is_incomplete: AtomicBool,
     /// Called when the run fails fast.
     hooks: Hooks,
 }
@@ -60,6 +62,7 @@ impl<'r> Shared<'r> {
             options: *options,
             cancelled: options.cancel.map_or(&NEVER, CancelToken::flag),
             flags: AtomicU8::new(flags),
+            is_incomplete: AtomicBool::new(false),
             hooks: Hooks::default(),
         }
     }
@@ -90,6 +93,12 @@ impl<'r> Shared<'r> {
             }
             cancelled
         }
+    }
+
+    /// Whether some node did not complete; after the end of the run.
+    #[inline]
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.is_incomplete.load(Ordering::Relaxed)
     }
 
     #[inline]
@@ -181,6 +190,9 @@ impl<'r> Shared<'r> {
             }
         };
         states.set(node, state);
+        if state != NodeState::Completed {
+            self.is_incomplete.store(true, Ordering::Relaxed);
+        }
         match (state, self.options.policy) {
             (NodeState::Completed | NodeState::Skipped, _) => {}
             // What follows is cancelled with the run.
@@ -235,12 +247,13 @@ pub(crate) fn run_one(
         states,
         failures,
         waiting,
+        is_incomplete,
     } = outcome;
     let shared = Shared::new(dag, options);
     begin(dag, states, waiting, failures);
     let execution = Execution::new(&shared, states, waiting, failures);
     parallel(std::slice::from_ref(&execution));
-    *failures = execution.finish();
+    (*failures, *is_incomplete) = execution.finish();
 }
 
 /// As [`run_one`], for several graphs at once.
@@ -262,15 +275,16 @@ pub(crate) fn run_all(dags: &[Dag], parallel: impl FnOnce(&[Execution<'_>])) -> 
                 states,
                 failures,
                 waiting,
+                ..
             } = outcome;
             begin(shared.dag, states, waiting, failures);
             Execution::new(shared, states, waiting, failures)
         })
         .collect();
     parallel(&executions);
-    let failures: Vec<_> = executions.into_iter().map(Execution::finish).collect();
-    for (outcome, failures) in outcomes.iter_mut().zip(failures) {
-        outcome.failures = failures;
+    let ended: Vec<_> = executions.into_iter().map(Execution::finish).collect();
+    for (outcome, ended) in outcomes.iter_mut().zip(ended) {
+        (outcome.failures, outcome.is_incomplete) = ended;
     }
     outcomes
 }
@@ -278,7 +292,10 @@ pub(crate) fn run_all(dags: &[Dag], parallel: impl FnOnce(&[Execution<'_>])) -> 
 /// Runs `dag` into `outcome` on the current thread, in the order of node ids.
 pub(crate) fn walk(dag: &Dag, options: &Options<'_>, outcome: &mut Outcome) {
     let Outcome {
-        states, failures, ..
+        states,
+        failures,
+        is_incomplete,
+        ..
     } = outcome;
     let shared = Shared::new(dag, options);
     states.resize(dag.len());
@@ -294,7 +311,9 @@ pub(crate) fn walk(dag: &Dag, options: &Options<'_>, outcome: &mut Outcome) {
     if next < dag.len() {
         let execution = Execution::new(&shared, states, &[], failures);
         execution.walk(next, usize::MAX);
-        *failures = execution.finish();
+        (*failures, *is_incomplete) = execution.finish();
+    } else {
+        *is_incomplete = shared.is_incomplete();
     }
 }
 
@@ -332,8 +351,9 @@ impl<'r> Execution<'r> {
         }
     }
 
-    /// Names what a stopped run left over and returns the failures in the order of their nodes.
-    pub(crate) fn finish(self) -> Vec<Failure> {
+    /// Names what a stopped run left over and returns the failures in the order of their nodes, and
+    /// whether some node did not complete.
+    pub(crate) fn finish(self) -> (Vec<Failure>, bool) {
         if self.shared.flags.load(Ordering::Relaxed) & STOPPED != 0 {
             self.settle();
         }
@@ -347,7 +367,7 @@ impl<'r> Execution<'r> {
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
         failures.sort_unstable_by_key(|failure| failure.node);
-        failures
+        (failures, self.shared.is_incomplete())
     }
 
     /// What is still pending was cancelled, unless something it depends on did not complete.
@@ -359,6 +379,7 @@ impl<'r> Execution<'r> {
                 self.skip(node);
             } else if self.states.is_open(node) {
                 self.states.set(node, NodeState::Cancelled);
+                self.shared.is_incomplete.store(true, Ordering::Relaxed);
             }
         }
     }

@@ -163,7 +163,10 @@ impl Scheduler for Replay {
         );
         let _mark = WorkerMark::new();
         let Outcome {
-            states, failures, ..
+            states,
+            failures,
+            is_incomplete,
+            ..
         } = outcome;
         let shared = Shared::new(dag, options);
         states.resize(dag.len());
@@ -173,7 +176,7 @@ impl Scheduler for Replay {
         for &node in &self.order {
             execution.run(node);
         }
-        *failures = execution.finish();
+        (*failures, *is_incomplete) = execution.finish();
     }
 }
 

@@ -7,7 +7,7 @@
 use arena::Arena;
 use oorandom::Rand64;
 
-use crate::{BuildError, Builder, Dag, NodeError, Run};
+use crate::{BuildError, Builder, Dag, IdBuilder, NodeError, NodeId, Run};
 
 /// The ids and dependencies of a graph, without work.
 ///
@@ -117,6 +117,30 @@ impl Shape {
                 .iter()
                 .map(|&dependency| self.ids[dependency as usize].as_str());
             graph.node(id, dependencies, work(index))?;
+        }
+        graph.build()
+    }
+
+    /// As [`build`](Self::build), without ids: the nodes have numbers only.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`IdBuilder::node`] and [`IdBuilder::build`] do: also when a node does not come after
+    /// its dependencies.
+    pub fn build_without_ids<A, W>(
+        &self,
+        arena: A,
+        mut work: impl FnMut(usize) -> W,
+    ) -> Result<Dag, BuildError>
+    where
+        A: Arena + Send + 'static,
+        W: Fn(&Run<'_>) -> Result<(), NodeError> + Send + Sync + 'static,
+    {
+        let mut graph = IdBuilder::in_arena(arena);
+        for index in 0..self.len() {
+            let dependencies = self.dependencies(index).iter();
+            let dependencies = dependencies.map(|&dependency| NodeId::from_index(dependency));
+            graph.node(dependencies, work(index))?;
         }
         graph.build()
     }

@@ -434,7 +434,10 @@ fn every_peer(lab: &mut Lab) {
             peers()
         ),
     );
-    group.axis("work a node").baseline("rayon-scope");
+    group
+        .axis("work a node")
+        .baseline("rayon-scope")
+        .quick_limit(0);
     for (label, grain_ns) in [("no-op", 0.0), ("1 us", 1_000.0)] {
         let mut every = vec![Series::Ideal];
         every.extend(schedulers_but(&[]));

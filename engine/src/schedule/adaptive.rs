@@ -154,6 +154,7 @@ impl Adaptive {
             states,
             failures,
             waiting,
+            is_incomplete,
         } = outcome;
         let nodes = dag.len();
         states.resize(nodes);
@@ -187,6 +188,7 @@ impl Adaptive {
                     break;
                 }
                 if next == nodes {
+                    *is_incomplete = shared.is_incomplete();
                     return self.ran_alone(dag, &estimate);
                 }
                 pays = estimate.look(next - first, nodes - next) && plan != Plan::StayAlone;
@@ -217,7 +219,7 @@ impl Adaptive {
                 );
             }
         }
-        *failures = execution.finish();
+        (*failures, *is_incomplete) = execution.finish();
     }
 
     fn take_seat(&self) -> Option<MutexGuard<'_, Seat>> {
@@ -898,7 +900,7 @@ impl Scheduler for Adaptive {
     }
 
     fn run_with(&self, dag: &Dag, options: &Options<'_>, outcome: &mut Outcome) {
-        if on_worker() {
+        if self.pool.workers() == 1 || on_worker() {
             return execution::walk(dag, options, outcome);
         }
         self.run_graph(dag, options, outcome);
