@@ -513,7 +513,7 @@ impl IdBuilder {
 
     /// A builder with room for `nodes` nodes and `edges` edges.
     pub fn with_capacity(nodes: usize, edges: usize) -> Self {
-        Self::sized(Bump::default(), nodes, edges)
+        Self::with_capacity_in(Bump::default(), nodes, edges)
     }
 }
 
@@ -526,10 +526,12 @@ impl<A: Arena + Default + Send + 'static> Default for IdBuilder<A> {
 impl<A: Arena + Send + 'static> IdBuilder<A> {
     /// A builder that keeps everything in `arena`, which the graph will own.
     pub fn in_arena(arena: A) -> Self {
-        Self::sized(arena, START_NODES, START_NODES)
+        Self::with_capacity_in(arena, START_NODES, START_NODES)
     }
 
-    fn sized(arena: A, nodes: usize, edges: usize) -> Self {
+    /// A builder with room for `nodes` nodes and `edges` edges that keeps everything in `arena`,
+    /// which the graph will own.
+    pub fn with_capacity_in(arena: A, nodes: usize, edges: usize) -> Self {
         Self {
             works: Vec::with_capacity(nodes),
             dependencies: Dependencies::with_capacity(nodes, edges),

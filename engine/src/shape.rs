@@ -136,7 +136,7 @@ impl Shape {
         A: Arena + Send + 'static,
         W: Fn(&Run<'_>) -> Result<(), NodeError> + Send + Sync + 'static,
     {
-        let mut graph = IdBuilder::in_arena(arena);
+        let mut graph = IdBuilder::with_capacity_in(arena, self.len(), self.edge_count());
         for index in 0..self.len() {
             let dependencies = self.dependencies(index).iter();
             let dependencies = dependencies.map(|&dependency| NodeId::from_index(dependency));
