@@ -16,7 +16,7 @@
 //! })?;
 //! let dag = graph.build()?;
 //!
-//! let scheduler = engine::Strategy::WorkStealing.scheduler(2)?;
+//! let scheduler = engine::Adaptive::new(2)?;
 //! let outcome = scheduler.run(&dag);
 //! assert!(outcome.all_completed());
 //! assert_eq!(
@@ -29,8 +29,11 @@
 //! # What every scheduler promises
 //!
 //! - Every node runs once, after all its dependencies, and sees everything they wrote.
-//! - A node that fails or panics takes nothing down with it: the nodes that depend on it, directly
-//!   or not, are skipped; all others run.
+//! - A node that fails, panics or times out takes nothing down with it: the nodes that depend on it,
+//!   directly or not, are skipped; all others run. [`Options`] can ask for other [`Policy`]s, for
+//!   cancellation, and for an [`Observer`].
+//! - Cancellation is looked at before every node; a node that takes long asks its [`Run`], and one
+//!   that blocks is woken by a hook.
 //! - A run started from inside a node on a worker thread (of the same scheduler or of another one)
 //!   is a sequential walk on that thread, so it cannot wait for a worker that waits for it.
 //!
@@ -47,6 +50,8 @@
 //! | [`resource`] | limits of how many nodes do something at the same time |
 //! | [`priority`] | a scheduler that runs the most urgent ready node first |
 //! | [`replay`] | a scheduler that runs nodes in a given order, as one that was recorded |
+//! | [`trace`] | what ran when and where: statistics, a timeline, a file for trace viewers |
+//! | [`dot`] | a drawing of the graph |
 
 mod build;
 mod cancel;

@@ -32,8 +32,11 @@ const MOST_NODES_A_LOOK: u32 = 512;
 const LOOK_NS: f32 = 2_000.0;
 /// Nodes of this cost are coarse: a worker keeps those of one look and lets the others be taken.
 const COARSE_NS: f32 = 250.0;
-/// Up to this cost it is not sure that sharing wins.
-const SURE_NS: f32 = 1_000.0;
+/// Coarse nodes are shared when what is left takes this long.
+const COARSE_LEFT_NS: f32 = 1_000.0;
+/// Up to this cost of a node, or of a run, it is not taken for granted that sharing wins.
+const SURE_NODE_NS: f32 = 1_000.0;
+const SURE_RUN_NS: f32 = 5_000_000.0;
 /// From this cost on, a worker lets half of its nodes be taken before anybody asks.
 const PUBLISH_NS: f32 = 60.0;
 /// What a node is taken to cost by a scheduler that shares at once.
@@ -62,11 +65,15 @@ const FINE_WIDTH_NS: f32 = 1_500.0;
 /// How often a worker without nodes looks at the others' shelves before it says that it has none:
 /// to say so and to take it back touches more that is shared than the nodes themselves.
 const LOOKS_BEFORE_RETIRING: u32 = 32;
-/// Nodes below `SURE_NS` are only shared when that was faster than this part of the time alone. How
-/// fast cores pass cache lines to each other changes while a machine runs (a round trip took 55 to
-/// 142 or 410 to 540 ns), so of so many runs one is alone, to compare with, and some are shared even
-/// where that lost: several in a row, because the first must wake threads.
+/// Cheap nodes and short runs are only shared when that was faster than this part of the time alone.
+/// A core may be busy with something else, and how fast cores pass cache lines to each other changes
+/// while a machine runs (a round trip took 55 to 142 or 410 to 540 ns), so of so many runs one is
+/// alone, to compare with, and some are shared even where that lost: several in a row, because the
+/// first must wake threads.
 const WORTH_SHARING: f32 = 0.97;
+/// A shared run in which nodes took less than this part of the time alone, all workers together, says
+/// that the latter was wrong.
+const LEAST_SHARED: f32 = 0.7;
 const RUNS_BEFORE_COMPARING: u32 = 64;
 const RUNS_TO_RETRY: u32 = 4;
 /// Decrements of a counter that many nodes count down are flushed when there are this many.
@@ -247,8 +254,9 @@ impl Adaptive {
             hints.set_alone_ns(alone_ns);
         }
         let alone_ns = hints.alone_ns();
-        if shared_ns < estimate.least_cost_ns {
-            // Nodes have become cheap: think again.
+        // Nodes have become cheap, or it was not they that took the time: think again.
+        let is_impossible = shared_ns * self.pool.workers() as f32 <= alone_ns * LEAST_SHARED;
+        if shared_ns < estimate.least_cost_ns || is_impossible {
             return hints.forget();
         }
         hints.note_shared_ns(shared_ns);
@@ -411,7 +419,7 @@ impl Estimate {
         if alone_ns < self.least_cost_ns || !self.is_enough(alone_ns, dag.len() as f32) {
             return Plan::Decide;
         }
-        if alone_ns >= SURE_NS {
+        if alone_ns >= SURE_NODE_NS && alone_ns * dag.len() as f32 >= SURE_RUN_NS {
             return Plan::Share;
         }
         let run = hints.count_run() % RUNS_BEFORE_COMPARING;
@@ -427,7 +435,7 @@ impl Estimate {
     fn is_enough(&self, cost_ns: f32, left: f32) -> bool {
         let left_ns = left * cost_ns;
         self.width >= 1.05
-            && ((cost_ns >= COARSE_NS && left_ns >= SURE_NS)
+            && ((cost_ns >= COARSE_NS && left_ns >= COARSE_LEFT_NS)
                 || (cost_ns * self.width.min(left) >= FINE_WIDTH_NS && left_ns >= FINE_WALK_NS))
     }
 
