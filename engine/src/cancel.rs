@@ -1,6 +1,7 @@
 //! Stopping runs from outside.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -48,6 +49,10 @@ impl CancelToken {
 
     /// Cancels: no node of the runs with this token begins any more, and the hooks of nodes that
     /// run are called, on this thread, before it returns. A second call does nothing.
+    ///
+    /// # Panics
+    ///
+    /// Passes on the first panic of a hook, after all hooks were called.
     pub fn cancel(&self) {
         // `Release` pairs with the `Acquire` of `is_cancelled`.
         if !self.0.cancelled.swap(true, Ordering::Release) {
@@ -103,8 +108,15 @@ impl Hooks {
             std::mem::take(&mut list.hooks)
         };
         // Not under the lock: a hook may wake a node whose guard takes it.
+        let mut panic = None;
         for (_, hook) in hooks {
-            hook();
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| hook())) {
+                // The others are still called.
+                panic.get_or_insert(payload);
+            }
+        }
+        if let Some(payload) = panic {
+            resume_unwind(payload);
         }
     }
 
@@ -169,6 +181,23 @@ impl fmt::Debug for CancelHook<'_> {
 mod tests {
     use super::*;
     use std::sync::atomic::AtomicUsize;
+
+    #[test]
+    fn hook_that_panics_takes_no_other_with_it() {
+        let token = CancelToken::new();
+        let called = Arc::new(AtomicBool::new(false));
+        let first = CancelHook::new([token.hooks()].into_iter(), || {
+            resume_unwind(Box::new("on purpose"))
+        });
+        let seen = Arc::clone(&called);
+        let second = CancelHook::new([token.hooks()].into_iter(), move || {
+            seen.store(true, Ordering::Relaxed);
+        });
+        let cancelled = catch_unwind(AssertUnwindSafe(|| token.cancel()));
+        assert!(cancelled.is_err() && token.is_cancelled());
+        assert!(called.load(Ordering::Relaxed));
+        drop((first, second));
+    }
 
     #[test]
     fn hooks_are_called_once_and_at_once_when_it_is_too_late() {

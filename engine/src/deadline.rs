@@ -9,11 +9,11 @@
 //! without a limit are not concerned.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::execution::ignore_panic;
 use crate::{CancelToken, Cancelled, NodeError, Run, TimedOut};
 
 /// Makes the work of a node that calls `work` and times out when it has not returned within
@@ -126,10 +126,6 @@ fn run_by<T>(
     }
 
     let token = CancelToken::new();
-    // What cancels the run outside, an outer limit included, cancels this token too: `with_cancel`
-    // keeps one token only.
-    let outer = token.clone();
-    let _hook = run.on_cancel(move || outer.cancel());
     let mut alarm = Set(alarm, Some(alarm.set(limit, &token)));
     let result = work(&run.with_cancel(&token));
     let is_late = alarm.clear();
@@ -193,7 +189,7 @@ impl Watchdog {
                     // Not under the lock: a hook may do anything. One that panics was reported by
                     // the panic hook.
                     drop(alarms);
-                    let _ = catch_unwind(AssertUnwindSafe(|| token.cancel()));
+                    ignore_panic(|| token.cancel());
                     alarms = self.lock();
                     continue;
                 }

@@ -365,8 +365,10 @@ impl<T> Output<T> {
         self.node
     }
 
-    /// The same value as an input that may be missing: the node that asks for it runs in any case
-    /// and gets an `Option`. This is how branches of which one was skipped are joined.
+    /// The same value as an input that may be missing: the node that asks for it gets an `Option`, and
+    /// runs although the other was [skipped by itself](crate::Skip). This is how branches of which
+    /// one was not taken are joined. After a failure it runs under
+    /// [`Policy::Collect`](crate::Policy::Collect) only.
     #[inline]
     pub fn optional(self) -> Optional<T> {
         Optional(self)

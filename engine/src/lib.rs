@@ -7,6 +7,8 @@
 //! the same time.
 //!
 //! ```
+//! use engine::{Adaptive, Scheduler};
+//!
 //! let mut graph = engine::Builder::new();
 //! graph.node("fetch", [], |_| Ok(()))?;
 //! graph.node("parse", ["fetch"], |_| Ok(()))?;
@@ -16,7 +18,7 @@
 //! })?;
 //! let dag = graph.build()?;
 //!
-//! let scheduler = engine::Adaptive::new(2)?;
+//! let scheduler = Adaptive::new(2)?;
 //! let outcome = scheduler.run(&dag);
 //! assert!(outcome.all_completed());
 //! assert_eq!(

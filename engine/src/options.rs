@@ -65,8 +65,10 @@ pub enum Policy {
 
 /// Is told what happens in a run, by the threads it happens on.
 ///
-/// `worker` is the number of the calling thread in its scheduler, from 0; what is told with the
-/// same number is told in order, and never at the same time.
+/// `worker` is the number of the calling thread in its scheduler, from 0; what is told of one run
+/// with the same number is told in order, and never at the same time. A panic of an observer is
+/// reported by the panic hook: in `node_started` the node has panicked, otherwise nothing else
+/// happens.
 pub trait Observer: Sync {
     /// The work of `node` is about to be called.
     fn node_started(&self, worker: usize, node: NodeId) {

@@ -169,6 +169,7 @@ impl Scheduler for Replay {
             ..
         } = outcome;
         let shared = Shared::new(dag, options);
+        *is_incomplete = true;
         states.resize(dag.len());
         states.fill(0..dag.len(), NodeState::Pending);
         failures.clear();

@@ -54,8 +54,8 @@ pub struct TimedOut {
 #[derive(Clone, Copy)]
 pub struct Run<'r> {
     shared: &'r Shared<'r>,
-    /// A token beside that of the run's options.
-    token: Option<&'r CancelToken>,
+    /// A token beside that of the run's options, and the run it was added to.
+    token: Option<(&'r CancelToken, &'r Run<'r>)>,
     node: NodeId,
 }
 
@@ -76,15 +76,18 @@ impl<'r> Run<'r> {
     }
 
     /// The same, but cancelled by `token` too: to stop one node without stopping its run.
-    pub fn with_cancel<'s>(&self, token: &'s CancelToken) -> Run<'s>
-    where
-        'r: 's,
-    {
+    pub fn with_cancel<'s>(&'s self, token: &'s CancelToken) -> Run<'s> {
         Run {
             shared: self.shared,
-            token: Some(token),
+            token: Some((token, self)),
             node: self.node,
         }
+    }
+
+    /// The tokens that were added.
+    fn tokens(&self) -> impl Iterator<Item = &'r CancelToken> {
+        let pairs = std::iter::successors(self.token, |(_, outer)| outer.token);
+        pairs.map(|(token, _)| token)
     }
 
     /// The node that runs.
@@ -119,7 +122,7 @@ impl<'r> Run<'r> {
     /// Whether the node should stop, because its run was cancelled or has failed fast.
     #[inline]
     pub fn is_cancelled(&self) -> bool {
-        self.shared.is_stopped() || self.token.is_some_and(CancelToken::is_cancelled)
+        self.shared.is_stopped() || self.tokens().any(CancelToken::is_cancelled)
     }
 
     /// Fails when the node should stop: `run.check_cancelled()?` in a loop that takes long.
@@ -160,12 +163,10 @@ impl<'r> Run<'r> {
     /// ```
     pub fn on_cancel(&self, hook: impl Fn() + Send + Sync + 'static) -> CancelHook<'r> {
         let shared = self.shared;
-        let places = [
-            Some(shared.hooks()),
-            shared.options().cancel.map(CancelToken::hooks),
-            self.token.map(CancelToken::hooks),
-        ];
-        CancelHook::new(places.into_iter().flatten(), hook)
+        let tokens = shared.options().cancel.into_iter().chain(self.tokens());
+        let places = [shared.hooks()].into_iter();
+        let places = places.chain(tokens.map(CancelToken::hooks));
+        CancelHook::new(places, hook)
     }
 }
 

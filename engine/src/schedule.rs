@@ -31,6 +31,9 @@ use crate::{Dag, Options, Outcome, Workers};
 /// A run started from inside a node on a worker thread, of this scheduler or of another one of this
 /// crate, is a sequential walk on that thread.
 ///
+/// Nodes must not wait for each other without an edge between them: [`Sequential`], [`Adaptive`] and
+/// [`RayonLevel`] may run any two nodes one after the other, and such a run never ends.
+///
 /// # Examples
 ///
 /// ```

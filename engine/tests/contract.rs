@@ -9,8 +9,8 @@ use std::thread;
 
 use arena::Bump;
 use engine::{
-    Adaptive, BoundedPool, Builder, Dag, NodeError, NodeId, NodeState, Outcome, Run, Scheduler,
-    Shape, Strategy, WorkStealing, shape,
+    Adaptive, BoundedPool, Builder, CancelToken, Dag, NodeError, NodeId, NodeState, Options,
+    Outcome, Run, Scheduler, Shape, Strategy, WorkStealing, shape,
 };
 use proptest::prelude::{Strategy as _, any};
 use proptest::test_runner::{Config, TestRunner};
@@ -818,4 +818,101 @@ fn definition_order_does_not_change_the_graph() {
             Ok(())
         })
         .unwrap();
+}
+
+/// A graph of `shape` whose node 0 cancels `token`.
+fn cancels_at_once(shape: &Shape, token: &CancelToken) -> Dag {
+    shape
+        .build(Bump::default(), |index| {
+            let token = token.clone();
+            move |_: &Run<'_>| {
+                if index == 0 {
+                    token.cancel();
+                }
+                Ok(())
+            }
+        })
+        .unwrap()
+}
+
+#[test]
+fn run_that_its_first_node_cancels_reports_nothing_of_the_run_before() {
+    for scheduler in schedulers() {
+        let shape = shape::chain(10);
+        let mut outcome = Outcome::new();
+        scheduler.run_into(&empty_nodes(&shape), &mut outcome);
+        let token = CancelToken::new();
+        let dag = cancels_at_once(&shape, &token);
+        let options = Options {
+            cancel: Some(&token),
+            ..Options::default()
+        };
+        for completed in [1, 0] {
+            scheduler.run_with(&dag, &options, &mut outcome);
+            assert_eq!(outcome.completed(), completed, "{}", scheduler.name());
+            assert_eq!(outcome.count(NodeState::Cancelled), 10 - completed);
+            assert!(!outcome.all_completed());
+        }
+    }
+}
+
+#[test]
+fn nodes_with_the_same_dependencies_run_at_the_same_time() {
+    // Steps of nodes that wait for each other: all but the first must be shared.
+    let meeting = Arc::new(Barrier::new(2));
+    let mut graph = engine::IdBuilder::new();
+    let mut step: Vec<NodeId> = Vec::new();
+    for _ in 0..20 {
+        step = [0, 1]
+            .map(|_| {
+                let meeting = Arc::clone(&meeting);
+                let work = move |_: &Run<'_>| {
+                    meeting.wait();
+                    Ok(())
+                };
+                graph.node(step.iter().copied(), work).unwrap()
+            })
+            .to_vec();
+    }
+    let dag = graph.build().unwrap();
+    for scheduler in [
+        Box::new(Adaptive::eager(2).unwrap()) as Box<dyn Scheduler>,
+        Box::new(WorkStealing::new(2).unwrap()),
+    ] {
+        assert!(scheduler.run(&dag).all_completed(), "{}", scheduler.name());
+    }
+}
+
+#[test]
+fn long_chain_of_nodes_that_skip_themselves_takes_no_quadratic_time() {
+    // A million steps forward are fast, 320 000 times as many states are not.
+    let nodes = 320_000;
+    let dag = shape::chain(nodes)
+        .build_without_ids(Bump::default(), |_| |_: &Run<'_>| Err(engine::Skip.into()))
+        .unwrap();
+    for strategy in [Strategy::Sequential, Strategy::Adaptive] {
+        let outcome = strategy.scheduler(2).unwrap().run(&dag);
+        assert_eq!(outcome.count(NodeState::Skipped), nodes, "{strategy}");
+        assert!(outcome.failures().is_empty());
+    }
+}
+
+#[test]
+fn second_token_of_a_node_stops_it_as_the_first_and_the_run_do() {
+    let (outer, inner) = (CancelToken::new(), CancelToken::new());
+    let mut graph = Builder::new();
+    let tokens = (outer.clone(), inner.clone());
+    graph
+        .node("asks", [], move |run| {
+            let with_outer = run.with_cancel(&tokens.0);
+            let with_both = with_outer.with_cancel(&tokens.1);
+            assert!(!with_both.is_cancelled());
+            tokens.0.cancel();
+            assert!(with_both.is_cancelled() && with_outer.is_cancelled());
+            assert!(!run.is_cancelled() && !run.with_cancel(&tokens.1).is_cancelled());
+            Ok(())
+        })
+        .unwrap();
+    let outcome = engine::Sequential.run(&graph.build().unwrap());
+    assert!(outcome.all_completed(), "{outcome}");
 }

@@ -113,7 +113,7 @@ fn run(pool: &Pool<Job>, nodes: usize, shelved: usize) {
     let job = Box::into_raw(Box::new(Job::new(nodes)));
     let mut ready: Vec<u32> = (0..nodes as u32 - 1).collect();
     pool.begin(job);
-    pool.publish(0, &mut ready, shelved);
+    pool.publish(0, &mut ready, shelved, 1.0);
     if pool.asleep() > 0 {
         pool.wake_one();
     }

@@ -26,8 +26,9 @@ use pool::{Pool, count_down};
 // The constants below were tuned on two cores of a Zen 5 (2026-11). They decide how fast a run is,
 // never what it does.
 
-/// Nodes a walk runs at most between two looks at the clock.
-const MOST_NODES_A_LOOK: u32 = 512;
+/// Nodes that run at most between two looks at the clock: so many that are slow after cheap ones may
+/// run one after the other. A look takes 17 ns of a walk, so it costs a node 0.13 ns.
+const MOST_NODES_A_LOOK: u32 = 128;
 /// Time a worker means to work between two looks at the clock, which take 25 ns each.
 const LOOK_NS: f32 = 2_000.0;
 /// Nodes of this cost are coarse: a worker keeps those of one look and lets the others be taken.
@@ -83,7 +84,9 @@ const MOST_COLLECTED: u32 = 64;
 ///
 /// With `workers` workers there are `workers - 1` threads, asleep while there is nothing to do. They
 /// serve one run at a time; a run that finds them taken goes on alone and asks again now and then.
-/// A node of about 10 ns and more may be shared, one of 1 us is whenever others are ready.
+/// A node of about 10 ns and more may be shared; one of 1 us is when others are ready and that was not
+/// slower before. What a node costs is found while a graph runs, so where many cheap nodes are
+/// followed by slow ones, up to 128 of these may run one after the other first.
 ///
 /// A run costs what a walk costs: 1.1 to 1.5 ns a node where nothing is shared. It blocks the
 /// calling thread until the last node has ended. From the second run with the same [`Outcome`] on,
@@ -164,6 +167,7 @@ impl Adaptive {
             is_incomplete,
         } = outcome;
         let nodes = dag.len();
+        *is_incomplete = true;
         states.resize(nodes);
         failures.clear();
         let shared = Shared::new(dag, options);
@@ -190,8 +194,9 @@ impl Adaptive {
                 }
                 let most = estimate.budget();
                 let first = next;
-                next = shared.walk_fresh(first, most, states, failures);
-                if shared.is_special() {
+                let ended_early;
+                (next, ended_early) = shared.walk_fresh(first, most, states, failures);
+                if ended_early {
                     break;
                 }
                 if next == nodes {
@@ -287,17 +292,6 @@ impl Adaptive {
         meter: Meter,
         seat: &mut Seat,
     ) {
-        struct OverOrAbort;
-
-        impl Drop for OverOrAbort {
-            fn drop(&mut self) {
-                eprintln!(
-                    "engine: the adaptive scheduler left a run before its end; this is a bug"
-                );
-                std::process::abort();
-            }
-        }
-
         let _mark = WorkerMark::new();
         let mut worker = Worker::new(&self.pool, 0, self.clock, std::mem::take(&mut seat.stack));
         worker.meter = meter;
@@ -306,7 +300,7 @@ impl Adaptive {
             Some(ended) => worker.collect_rest(execution, ended),
             None => worker.collect_open(execution),
         }
-        let guard = OverOrAbort;
+        let guard = StaysOrAborts;
         let job = NonNull::from(execution).cast::<Execution<'static>>();
         self.pool.begin(job.as_ptr());
         worker.offer(Clock::now());
@@ -316,11 +310,21 @@ impl Adaptive {
             if !worker.wait_as_caller() {
                 break;
             }
-            worker.meter.restart();
+            worker.take_over();
         }
         // Only now, after the end of the run, may the execution go.
         std::mem::forget(guard);
         seat.stack = worker.stack;
+    }
+}
+
+/// Ends the process when it is dropped: others may still work on the run, or wait for this worker.
+struct StaysOrAborts;
+
+impl Drop for StaysOrAborts {
+    fn drop(&mut self) {
+        eprintln!("engine: a worker of the adaptive scheduler left a run; this is a bug");
+        std::process::abort();
     }
 }
 
@@ -332,9 +336,11 @@ fn work_as_thread(pool: &Pool<Execution<'static>>, index: usize, clock: Clock) {
             // run is not over, and `Adaptive::share` keeps the execution, or ends the process,
             // until it is. `Execution` is `Sync`, which `crate::task` checks.
             let execution = unsafe { &*pool.job() };
-            worker.meter.restart();
+            let guard = StaysOrAborts;
             worker.enter(execution.dag());
+            worker.take_over();
             worker.work(execution);
+            std::mem::forget(guard);
         }
         pool.retire();
     }
@@ -577,15 +583,17 @@ impl<'p> Worker<'p> {
         loop {
             let Some(counter) = self.next(execution) else {
                 if self.look_around() {
-                    // The time without nodes is none of theirs.
-                    self.meter.restart();
-                    self.left = self.meter.budget;
+                    self.take_over();
                     continue;
                 }
                 return End::Dry;
             };
             if counter >= nodes {
                 self.stack.extend(execution.dag().members(counter).rev());
+                if self.meter.cost_ns >= COARSE_NS {
+                    // The first member may take long.
+                    self.offer(Clock::now());
+                }
                 continue;
             }
             let node = NodeId::from_index(counter);
@@ -611,7 +619,7 @@ impl<'p> Worker<'p> {
             && (!self.published || self.pool.shelved(self.index) == 0)
         {
             self.pool
-                .publish(self.index, &mut self.stack, len.div_ceil(2));
+                .publish(self.index, &mut self.stack, len.div_ceil(2), cost_ns);
             self.published = true;
         }
     }
@@ -635,6 +643,18 @@ impl<'p> Worker<'p> {
         };
         self.published = self.pool.take_back(self.index, &mut self.stack, most);
         self.stack.pop()
+    }
+
+    /// Begins with nodes that were another worker's: passes on what is more than it needs itself, and
+    /// wakes the next worker where that pays.
+    fn take_over(&mut self) {
+        // The time without nodes is none of theirs.
+        self.meter.restart();
+        self.left = self.meter.budget;
+        self.meter.cost_ns = self.pool.cost_ns();
+        if self.meter.cost_ns >= COARSE_NS {
+            self.offer(self.meter.looked);
+        }
     }
 
     /// Looks for nodes of others for a moment.
@@ -750,17 +770,19 @@ impl<'p> Worker<'p> {
             }
         };
         if count > 0 {
-            self.pool.publish(self.index, &mut self.stack, count);
+            self.pool
+                .publish(self.index, &mut self.stack, count, cost_ns);
             self.published = true;
             shelved += count;
         }
-        if shelved == 0 || self.pool.hungry() > 0 {
+        if self.pool.hungry() > 0 || (shelved == 0 && cost_ns < COARSE_NS) {
             self.offered = now;
-        } else if (shelved as f32 * cost_ns >= WAKE_NS || starved_ns >= ASLEEP_BEAT_NS)
-            && self.pool.asleep() > 0
-        {
-            self.offered = now;
-            self.pool.wake_one();
+        } else if self.pool.asleep() > 0 {
+            let waiting_ns = self.pool.shelved_by_all() as f32 * cost_ns;
+            if waiting_ns >= WAKE_NS || (waiting_ns > 0.0 && starved_ns >= ASLEEP_BEAT_NS) {
+                self.offered = now;
+                self.pool.wake_one();
+            }
         }
     }
 
@@ -836,6 +858,7 @@ impl<'p> Worker<'p> {
             (ran, next) = execution.walk(next, estimate.budget());
             if estimate.look(ran, nodes - next) {
                 self.meter = estimate.meter;
+                self.left = self.meter.budget;
                 self.cheap = 0;
                 return true;
             }

@@ -39,6 +39,8 @@ pub(crate) struct Pool<Job> {
     /// Workers that look for nodes, awake.
     hungry: CachePadded<AtomicU32>,
     job: AtomicPtr<Job>,
+    /// What a node costs where nodes were published last, in nanoseconds; a hint.
+    cost_ns: AtomicU32,
     beds: Beds,
     stop: AtomicBool,
 }
@@ -76,6 +78,7 @@ impl<Job> Pool<Job> {
             active: CachePadded::new(AtomicU32::new(0)),
             hungry: CachePadded::new(AtomicU32::new(0)),
             job: AtomicPtr::new(std::ptr::null_mut()),
+            cost_ns: AtomicU32::new(0),
             beds: Beds {
                 threads: AtomicU32::new(0),
                 caller: AtomicBool::new(false),
@@ -108,13 +111,19 @@ impl<Job> Pool<Job> {
         self.job.load(Ordering::Relaxed)
     }
 
-    /// Moves the first `count` of `nodes` to the shelf of `worker`, which must be active and the
-    /// current thread.
-    pub(crate) fn publish(&self, worker: usize, nodes: &mut Vec<u32>, count: usize) {
+    /// Moves the first `count` of `nodes`, which cost about `cost_ns` each, to the shelf of `worker`,
+    /// which must be active and the current thread.
+    pub(crate) fn publish(&self, worker: usize, nodes: &mut Vec<u32>, count: usize, cost_ns: f32) {
+        self.cost_ns.store(cost_ns.to_bits(), Ordering::Relaxed);
         let shelf = &self.shelves[worker];
         let mut shelved = shelf.lock();
         shelved.extend(nodes.drain(..count));
         shelf.len.store(shelved.len(), Ordering::Relaxed);
+    }
+
+    /// What a node costs, as whoever published last says.
+    pub(crate) fn cost_ns(&self) -> f32 {
+        f32::from_bits(self.cost_ns.load(Ordering::Relaxed))
     }
 
     /// Takes up to `most` nodes back from the own shelf; returns whether more are left there.
@@ -300,9 +309,13 @@ impl<Job> Pool<Job> {
     }
 
     fn has_shelved(&self) -> bool {
-        self.shelves
-            .iter()
-            .any(|shelf| shelf.len.load(Ordering::Relaxed) > 0)
+        self.shelved_by_all() > 0
+    }
+
+    /// How many nodes lie on all shelves together, about.
+    pub(crate) fn shelved_by_all(&self) -> usize {
+        let shelves = self.shelves.iter();
+        shelves.map(|shelf| shelf.len.load(Ordering::Relaxed)).sum()
     }
 
     /// Makes all threads leave.
