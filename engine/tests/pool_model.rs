@@ -159,7 +159,9 @@ fn three_workers_share_a_shelf_and_see_the_end_of_a_run() {
         let threads = [1, 2].map(|worker| thread_of(&pool, worker));
         run(&pool, 3, 2);
         pool.stop();
-        threads.map(|thread| thread.join().unwrap());
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
     });
 }
 
@@ -169,6 +171,8 @@ fn pool_that_never_runs_lets_its_threads_go() {
         let pool: Arc<Pool<Job>> = Arc::new(Pool::new(3));
         let threads = [1, 2].map(|worker| thread_of(&pool, worker));
         pool.stop();
-        threads.map(|thread| thread.join().unwrap());
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
     });
 }
