@@ -640,3 +640,29 @@ fn every_node_ends_as_the_model_says_whatever_happens_and_whoever_runs_it() {
         )
         .unwrap();
 }
+
+#[test]
+fn cancelled_run_forgets_the_states_of_the_run_before_wherever_it_stops() {
+    let schedulers = schedulers();
+    for cancels in 0..40 {
+        let mut behaviours = [Behaviour::Complete; 40];
+        behaviours[cancels] = Behaviour::Cancel;
+        let (dag, world) = build(&shape::chain(40), &behaviours, |_| Cost::Nothing);
+        let mut outcome = Outcome::new();
+        for (workers, scheduler) in &schedulers {
+            let trial = Trial {
+                dag: &dag,
+                world: &world,
+                policy: Policy::Continue,
+                stop: Stop::Nothing,
+                is_observed: false,
+                same: scheduler,
+                other: scheduler,
+            };
+            scheduler.run_into(&dag, &mut outcome);
+            world.forget();
+            trial.check(scheduler, *workers, &mut outcome);
+            assert!(outcome.all_completed());
+        }
+    }
+}

@@ -182,8 +182,9 @@ impl Adaptive {
                 }
                 let most = estimate.budget();
                 let first = next;
-                next = shared.walk_fresh(first, most, states, failures);
-                if shared.is_special() {
+                let is_left;
+                (next, is_left) = shared.walk_fresh(first, most, states, failures);
+                if is_left {
                     break;
                 }
                 if next == nodes {
