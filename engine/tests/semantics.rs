@@ -4,7 +4,8 @@
 //! Where nothing stops a run, the model says the state of every node. A run that is stopped ends
 //! somewhere: then the states must be consistent, and on one thread they are those of the model too.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::hint::black_box;
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -664,5 +665,105 @@ fn cancelled_run_forgets_the_states_of_the_run_before_wherever_it_stops() {
             trial.check(scheduler, *workers, &mut outcome);
             assert!(outcome.all_completed());
         }
+    }
+}
+
+/// Phases of random graphs, each behind a node that waits for all of the one before. A phase is a
+/// number of nodes and how many dependencies they have on average.
+fn phases(phases: &[(usize, f64)], seed: u64) -> Shape {
+    let mut shape = Shape::new();
+    for &(nodes, mean_dependencies) in phases {
+        let start = shape.len();
+        let phase = shape::random(nodes, mean_dependencies, seed);
+        for index in 0..nodes {
+            let inner = phase.dependencies(index).iter();
+            let inner = inner.map(|&dependency| start + dependency as usize);
+            let gate = start.checked_sub(1);
+            shape.push(shape.len().to_string(), inner.chain(gate));
+        }
+        shape.push(shape.len().to_string(), start..start + nodes);
+    }
+    shape
+}
+
+/// Large graphs of coarse nodes, many empty ones, and coarse ones again: the adaptive scheduler
+/// walks, shares, goes back to walking and shares again.
+#[test]
+fn large_graphs_of_coarse_and_empty_nodes_end_as_the_model_says() {
+    const COARSE: usize = 400;
+    const EMPTY: usize = 3_000;
+    /// Each phase has a node at its end.
+    const NODES: usize = 2 * COARSE + EMPTY + 3;
+    /// Some microseconds.
+    const ROUNDS: u32 = 6_000;
+    let schedulers: Vec<(usize, Arc<dyn Scheduler>)> = vec![
+        (1, Arc::new(Adaptive::new(1).unwrap())),
+        (2, Arc::new(Adaptive::new(2).unwrap())),
+        (3, Arc::new(Adaptive::new(3).unwrap())),
+        (4, Arc::new(Adaptive::new(4).unwrap())),
+        (2, Arc::new(Adaptive::eager(2).unwrap())),
+        (4, Arc::new(Adaptive::eager(4).unwrap())),
+        (3, Strategy::WorkStealing.scheduler(3).unwrap().into()),
+        (2, Strategy::BoundedPool.scheduler(2).unwrap().into()),
+        (2, Strategy::RayonLevel.scheduler(2).unwrap().into()),
+        (2, Strategy::RayonGraph.scheduler(2).unwrap().into()),
+    ];
+    // By scheduler, on which threads nodes ran.
+    let threads = RefCell::new(vec![HashSet::new(); schedulers.len()]);
+    let input = (
+        proptest::collection::vec((0..NODES, behaviour_or_cancel()), 0..30),
+        // With many edges empty nodes are cheaper alone.
+        prop_oneof![0.5..3.0, 10.0..16.0],
+        any::<u64>(),
+        policy(),
+        stop(2 * COARSE),
+    );
+    TestRunner::new(Config::with_cases(10))
+        .run(
+            &input,
+            |(changes, mean_dependencies, seed, policy, stop)| {
+                let mut behaviours = vec![Behaviour::Complete; NODES];
+                for (node, behaviour) in changes {
+                    behaviours[node] = behaviour;
+                }
+                let shape = phases(
+                    &[(COARSE, 1.0), (EMPTY, mean_dependencies), (COARSE, 1.0)],
+                    seed,
+                );
+                let (dag, world) = build(&shape, &behaviours, |index| {
+                    match (COARSE..COARSE + EMPTY).contains(&index) {
+                        true => Cost::Nothing,
+                        false => Cost::Rounds(ROUNDS),
+                    }
+                });
+                for (index, (workers, scheduler)) in schedulers.iter().enumerate() {
+                    let trial = Trial {
+                        dag: &dag,
+                        world: &world,
+                        policy,
+                        stop,
+                        is_observed: false,
+                        same: scheduler,
+                        other: &schedulers[(index + 1) % schedulers.len()].1,
+                    };
+                    let mut outcome = Outcome::new();
+                    // What one run has measured changes how the next one begins.
+                    for _ in 0..4 {
+                        trial.check(scheduler, *workers, &mut outcome);
+                        threads.borrow_mut()[index]
+                            .extend(world.threads.iter().map(|on| on.load(Ordering::Relaxed)));
+                    }
+                }
+                Ok(())
+            },
+        )
+        .unwrap();
+    for ((workers, scheduler), threads) in schedulers.iter().zip(&*threads.borrow()) {
+        let name = scheduler.name();
+        assert_eq!(
+            threads.len() > 1,
+            *workers > 1,
+            "{name} with {workers}: threads {threads:?}"
+        );
     }
 }
