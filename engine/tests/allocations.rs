@@ -2,12 +2,15 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::hint::black_box;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arena::Bump;
 use engine::flow::FlowBuilder;
 use engine::trace::Trace;
 use engine::{
-    Builder, Dag, IdBuilder, NodeId, Options, Outcome, Run, Scheduler, Sequential, shape,
+    Adaptive, Builder, Dag, IdBuilder, NodeId, Options, Outcome, Run, Scheduler, Sequential, Shape,
+    shape,
 };
 
 /// Counts the allocations of each thread, growing one in place or by a move among them, and the
@@ -16,15 +19,31 @@ struct Counting;
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    /// Whether the current thread's allocations are counted in `OF_WORKERS` too.
+    static IS_WORKER: Cell<bool> = const { Cell::new(false) };
     /// Negative where memory of another thread is freed.
     static LIVE_BYTES: Cell<isize> = const { Cell::new(0) };
 }
 
+/// Allocations of all threads that have called [`count_this_thread`].
+static OF_WORKERS: AtomicUsize = AtomicUsize::new(0);
+
+fn count_this_thread() {
+    IS_WORKER.set(true);
+}
+
+fn note_allocation() {
+    ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+    if IS_WORKER.get() {
+        OF_WORKERS.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 // SAFETY: every call is passed on unchanged to the system's allocator; counting allocates nothing,
-// because the counter is initialised at compile time and has no destructor.
+// because the counters are initialised at compile time and have no destructor.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        note_allocation();
         LIVE_BYTES.set(LIVE_BYTES.get() + layout.size() as isize);
         // SAFETY: the caller keeps the contract of `alloc`.
         unsafe { System.alloc(layout) }
@@ -37,7 +56,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        note_allocation();
         LIVE_BYTES.set(LIVE_BYTES.get() + new_size as isize - layout.size() as isize);
         // SAFETY: the caller keeps the contract of `realloc`; `System` made the allocation.
         unsafe { System.realloc(pointer, layout, new_size) }
@@ -111,15 +130,64 @@ fn layered_graph_holds_at_most_48_bytes_a_node() {
 }
 
 #[test]
-fn second_sequential_run_allocates_nothing() {
+fn second_run_on_one_thread_allocates_nothing() {
     let dag = shape::layered(1_000, 1)
         .build(Bump::default(), |_| |_: &Run<'_>| Ok(()))
         .unwrap();
-    let mut outcome = Outcome::new();
-    Sequential.run_into(&dag, &mut outcome);
-    let (allocations, ()) = count(|| Sequential.run_into(&dag, &mut outcome));
-    assert_eq!(allocations, 0);
-    assert!(outcome.all_completed());
+    let adaptive = Adaptive::new(1).unwrap();
+    for scheduler in [&Sequential as &dyn Scheduler, &adaptive] {
+        let mut outcome = Outcome::new();
+        scheduler.run_into(&dag, &mut outcome);
+        let (allocations, ()) = count(|| scheduler.run_into(&dag, &mut outcome));
+        assert_eq!(allocations, 0, "{}", scheduler.name());
+        assert!(outcome.all_completed());
+    }
+}
+
+/// A graph whose nodes take so many rounds of a loop and have their threads counted.
+fn spending(shape: &Shape, rounds: u32) -> Dag {
+    let work = |_| {
+        move |_: &Run<'_>| {
+            count_this_thread();
+            (0..rounds).for_each(|round| _ = black_box(round));
+            Ok(())
+        }
+    };
+    shape.build(Bump::default(), work).unwrap()
+}
+
+/// Lists grow by doubling, so there is a most that they can do it, however many runs there are: two
+/// lists of nodes for each worker, and once the counters of the outcome. One allocation a run is far
+/// more than that.
+#[test]
+fn lists_of_workers_grow_and_nothing_else_allocates_in_runs_that_are_shared() {
+    const RUNS: usize = 2_000;
+    let nodes = 200;
+    for workers in [1, 2, 4] {
+        let schedulers = [Adaptive::new(workers), Adaptive::eager(workers)];
+        for scheduler in schedulers.map(Result::unwrap) {
+            for shape in [shape::independent(nodes), shape::layered(nodes, 1)] {
+                // Of some nanoseconds, and of about a microsecond.
+                for rounds in [0, 3_000] {
+                    let dag = spending(&shape, rounds);
+                    let mut outcome = Outcome::new();
+                    scheduler.run_into(&dag, &mut outcome);
+                    let before = OF_WORKERS.load(Ordering::Relaxed);
+                    for _ in 0..RUNS / if rounds > 0 { 4 } else { 1 } {
+                        scheduler.run_into(&dag, &mut outcome);
+                    }
+                    let allocations = OF_WORKERS.load(Ordering::Relaxed) - before;
+                    let growths = nodes.ilog2() as usize + 1;
+                    let most = workers * 2 * growths + 1;
+                    assert!(
+                        allocations <= most,
+                        "{allocations} allocations, at most {most}"
+                    );
+                    assert!(outcome.all_completed());
+                }
+            }
+        }
+    }
 }
 
 #[test]
