@@ -96,7 +96,7 @@ impl Shape {
     /// Builds the graph in `arena`; `work` makes the work of the node with this index.
     ///
     /// When every node comes after its dependencies, as in the shapes of this module, the index of
-    /// a node is the index of its [`NodeId`](crate::NodeId). Takes O(nodes + edges) time.
+    /// a node is the index of its [`NodeId`]. Takes O(nodes + edges) time.
     ///
     /// # Errors
     ///
