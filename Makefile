@@ -1,4 +1,4 @@
-.PHONY: check test bench benchmarks quick
+.PHONY: check test tsan bench benchmarks quick
 
 # Formatting, lints and documentation, all with warnings denied.
 check:
@@ -10,6 +10,14 @@ check:
 test:
 	cargo test --workspace
 	cargo test --workspace --benches
+
+# The adaptive scheduler's tests under ThreadSanitizer, which needs a nightly toolchain. It does not
+# understand fences, so it is no proof for schedulers that order by them; see the suppressions.
+tsan:
+	RUST_TEST_THREADS=1 RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
+	TSAN_OPTIONS="suppressions=$(CURDIR)/engine/tests/tsan-suppressions.txt" \
+	cargo +nightly test -p engine --locked --target-dir target/tsan --target x86_64-unknown-linux-gnu \
+		--test stress --test semantics -- adaptive
 
 # Criterion's own output; its command line goes after --, as in `cargo bench -- dag-run`.
 bench:
