@@ -42,10 +42,10 @@ const SCHEDULERS: [Strategy; 4] = [
 ];
 
 /// Searches of a process.
-const SEARCHES: usize = 3;
+const SEARCHES: usize = 2;
 
 /// What a case is, for the report.
-const WORK: &str = "A task reads 16 bytes of each of its dependencies and checks them, computes, and writes 16 bytes to a cache line of its own; a graph has 50 steps. The time is not that of an iteration but the granularity, wall time times workers by tasks, at which half of it is computing: doubling and bisection find it, three times in a process, and the samples of the process repeat what they found. Where tasks of about 6 us are not large enough, what they take stands for it. Allocations are those of one run.";
+const WORK: &str = "A task reads 16 bytes of each of its dependencies and checks them, computes, and writes 16 bytes to a cache line of its own; a graph has 50 steps. The time is not that of an iteration but the granularity, wall time times workers by tasks, at which half of it is computing: doubling and bisection find it, twice in a process, and the samples of the process repeat what they found. Where tasks of about 6 us are not large enough, what they take stands for it. Allocations are those of one run.";
 
 fn one_worker(lab: &mut Lab, pattern: Pattern) {
     let id = format!("metg-1/{pattern}");
