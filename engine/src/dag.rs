@@ -151,8 +151,13 @@ impl Hints {
         f32::from_bits(self.shared_ns.load(Ordering::Relaxed))
     }
 
-    #[inline]
+    /// When it is far from what it was, the nodes do something else now, and what was known of
+    /// shared runs is forgotten.
     pub(crate) fn set_alone_ns(&self, nanoseconds: f32) {
+        let before = self.alone_ns();
+        if nanoseconds > before * 1.5 || nanoseconds * 1.5 < before {
+            self.shared_ns.store(0, Ordering::Relaxed);
+        }
         self.alone_ns
             .store(nanoseconds.to_bits(), Ordering::Relaxed);
     }

@@ -35,9 +35,8 @@ const LOOK_NS: f32 = 2_000.0;
 const COARSE_NS: f32 = 250.0;
 /// Coarse nodes are shared when what is left takes this long.
 const COARSE_LEFT_NS: f32 = 1_000.0;
-/// Up to this cost of a node, or of a run, it is not taken for granted that sharing wins.
-const SURE_NODE_NS: f32 = 1_000.0;
-const SURE_RUN_NS: f32 = 5_000_000.0;
+/// Below this cost of a node it is not taken for granted that sharing wins.
+const SURE_NS: f32 = 500.0;
 /// From this cost on, a worker lets half of its nodes be taken before anybody asks.
 const PUBLISH_NS: f32 = 60.0;
 /// What a node is taken to cost by a scheduler that shares at once.
@@ -66,16 +65,15 @@ const FINE_WIDTH_NS: f32 = 1_500.0;
 /// How often a worker without nodes looks at the others' shelves before it says that it has none:
 /// to say so and to take it back touches more that is shared than the nodes themselves.
 const LOOKS_BEFORE_RETIRING: u32 = 32;
-/// Cheap nodes and short runs are only shared when that was faster than this part of the time alone.
-/// A core may be busy with something else, and how fast cores pass cache lines to each other changes
-/// while a machine runs (a round trip took 55 to 142 or 410 to 540 ns), so of so many runs one is
-/// alone, to compare with, and some are shared even where that lost: several in a row, because the
-/// first must wake threads.
+/// Cheap nodes are only shared when that was faster than this part of the time alone. How fast cores
+/// pass cache lines to each other changes while a machine runs (a round trip took 55 to 142 or 410 to
+/// 540 ns), so of so many runs one is alone, to compare with, and some are shared even where that
+/// lost: several in a row, because the first must wake threads.
 const WORTH_SHARING: f32 = 0.97;
 /// A shared run in which nodes took less than this part of the time alone, all workers together, says
 /// that the latter was wrong.
 const LEAST_SHARED: f32 = 0.7;
-const RUNS_BEFORE_COMPARING: u32 = 64;
+const RUNS_BEFORE_COMPARING: u32 = 32;
 const RUNS_TO_RETRY: u32 = 4;
 /// Decrements of a counter that many nodes count down are flushed when there are this many.
 const MOST_COLLECTED: u32 = 64;
@@ -425,7 +423,7 @@ impl Estimate {
         if alone_ns < self.least_cost_ns || !self.is_enough(alone_ns, dag.len() as f32) {
             return Plan::Decide;
         }
-        if alone_ns >= SURE_NODE_NS && alone_ns * dag.len() as f32 >= SURE_RUN_NS {
+        if alone_ns >= SURE_NS {
             return Plan::Share;
         }
         let run = hints.count_run() % RUNS_BEFORE_COMPARING;
