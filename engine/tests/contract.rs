@@ -10,7 +10,7 @@ use std::thread;
 use arena::Bump;
 use engine::{
     Adaptive, BoundedPool, Builder, CancelToken, Dag, NodeError, NodeId, NodeState, Options,
-    Outcome, Run, Scheduler, Shape, Strategy, WorkStealing, shape,
+    Outcome, Run, Scheduler, Shape, Strategy, WorkStealing, Workers, shape,
 };
 use proptest::prelude::{Strategy as _, any};
 use proptest::test_runner::{Config, TestRunner};
@@ -915,4 +915,55 @@ fn second_token_of_a_node_stops_it_as_the_first_and_the_run_do() {
         .unwrap();
     let outcome = engine::Sequential.run(&graph.build().unwrap());
     assert!(outcome.all_completed(), "{outcome}");
+}
+
+/// Needs more stack than a thread has by itself.
+#[inline(never)]
+fn needs_stack(index: usize) -> u8 {
+    std::hint::black_box([1_u8; 6 << 20])[index]
+}
+
+#[test]
+fn threads_have_the_names_and_the_stack_that_were_asked_for() {
+    let workers = Workers {
+        name: "etl".into(),
+        stack_bytes: Some(16 << 20),
+        pinned: true,
+        ..Workers::new(2)
+    };
+    for strategy in Strategy::ALL {
+        let names = Arc::new(Mutex::new(HashSet::new()));
+        let dag = shape::independent(20)
+            .build(Bump::default(), |_| {
+                let names = Arc::clone(&names);
+                move |run: &Run<'_>| {
+                    let name = thread::current().name().unwrap_or_default().to_owned();
+                    if name.starts_with("etl-") {
+                        assert_eq!(needs_stack(run.node().index()), 1);
+                    }
+                    names.lock().unwrap().insert(name);
+                    Ok(())
+                }
+            })
+            .unwrap();
+        let outcome = strategy.scheduler(workers.clone()).unwrap().run(&dag);
+        assert!(outcome.all_completed(), "{strategy}: {outcome}");
+        let names = names.lock().unwrap();
+        let is_known = |name: &String| name == "etl-0" || name == "etl-1";
+        match strategy {
+            // All nodes are the threads'.
+            Strategy::RayonLevel
+            | Strategy::RayonGraph
+            | Strategy::BoundedPool
+            | Strategy::DirectThreads => assert!(names.iter().all(is_known), "{names:?}"),
+            // The caller runs nodes too, under its own name.
+            _ => assert!(names.iter().filter(|name| !is_known(name)).count() <= 1),
+        }
+    }
+    let priorities = engine::priority::Priorities::new(&empty_nodes(&shape::chain(2)), |_| 0.0);
+    let error = engine::priority::ByPriority::new(0, priorities).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "a scheduler needs at least 1 worker; got 0"
+    );
 }
