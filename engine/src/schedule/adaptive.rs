@@ -82,9 +82,9 @@ const MOST_COLLECTED: u32 = 64;
 ///
 /// With `workers` workers there are `workers - 1` threads, asleep while there is nothing to do. They
 /// serve one run at a time; a run that finds them taken goes on alone and asks again now and then.
-/// A node of about 10 ns and more may be shared; one of 1 us is when others are ready and that was not
-/// slower before. What a node costs is found while a graph runs, so where many cheap nodes are
-/// followed by slow ones, up to 128 of these may run one after the other first.
+/// A node of about 10 ns and more is shared where that was not slower before, one of half a
+/// microsecond whenever others are ready. What a node costs is found while a graph runs, so where
+/// many cheap nodes are followed by slow ones, up to 128 of these may run one after the other first.
 ///
 /// A run costs what a walk costs: 1.1 to 1.5 ns a node where nothing is shared. It blocks the
 /// calling thread until the last node has ended. From the second run with the same [`Outcome`] on,
