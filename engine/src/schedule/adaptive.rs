@@ -599,7 +599,7 @@ impl<'p> Worker<'p> {
             self.release(execution, node);
             self.left -= 1;
             if self.left == 0 {
-                if self.look(execution) == End::Cheap {
+                if self.look(execution) {
                     return End::Cheap;
                 }
             } else if self.pool.hungry() > 0 && self.stack.len() > 1 {
@@ -717,9 +717,9 @@ impl<'p> Worker<'p> {
         count_down(&execution.waiting()[counter as usize], by, false).then_some(counter)
     }
 
-    /// Looks at the clock and decides who runs what is left.
+    /// Looks at the clock and decides who runs what is left; returns whether to walk over it alone.
     #[inline(never)]
-    fn look(&mut self, execution: &Execution<'_>) -> End {
+    fn look(&mut self, execution: &Execution<'_>) -> bool {
         let ran = self.meter.budget;
         self.meter.look(ran);
         self.left = self.meter.budget;
@@ -738,15 +738,15 @@ impl<'p> Worker<'p> {
             self.cheap += 1;
             if self.cheap >= 2 {
                 if !self.published && self.pool.is_alone() {
-                    return End::Cheap;
+                    return true;
                 }
-                return End::Dry;
+                return false;
             }
         } else {
             self.cheap = 0;
         }
         self.offer(self.meter.looked);
-        End::Dry
+        false
     }
 
     /// Lets others take nodes where that pays, and wakes one who sleeps where that pays.
