@@ -86,8 +86,8 @@ const MOST_COLLECTED: u32 = 64;
 /// microsecond whenever others are ready. What a node costs is found while a graph runs, so where
 /// many cheap nodes are followed by slow ones, up to 128 of these may run one after the other first.
 ///
-/// A run costs what a walk costs: 1.1 to 1.5 ns a node where nothing is shared. It blocks the
-/// calling thread until the last node has ended. From the second run with the same [`Outcome`] on,
+/// Where nothing is shared a run costs what a walk costs, and a look at the clock now and then. It
+/// blocks the calling thread until the last node has ended. From the second run with the same [`Outcome`] on,
 /// a run of nodes that complete allocates nothing once the worker threads' own lists have grown.
 ///
 /// # Examples
