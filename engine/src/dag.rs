@@ -133,50 +133,68 @@ pub(crate) struct Join {
 /// pay. They publish nothing, so no ordering is needed.
 #[derive(Debug, Default)]
 pub(crate) struct Hints {
-    alone_ns: AtomicU32,
-    shared_ns: AtomicU32,
+    /// What a node took on one thread.
+    pub(crate) alone: Hint,
+    /// What a node took in runs whose nodes were handed over when they were ready, beyond its part of
+    /// the time alone.
+    pub(crate) sharing: Hint,
+    /// The same in runs that went level by level.
+    pub(crate) levels: Hint,
     runs: AtomicU32,
 }
 
-impl Hints {
-    /// What a node took on one thread, in nanoseconds; 0 when that is not known.
+/// A time in nanoseconds, once it is known.
+#[derive(Debug)]
+pub(crate) struct Hint(AtomicU32);
+
+impl Default for Hint {
+    fn default() -> Self {
+        Self(AtomicU32::new(f32::NAN.to_bits()))
+    }
+}
+
+impl Hint {
     #[inline]
-    pub(crate) fn alone_ns(&self) -> f32 {
-        f32::from_bits(self.alone_ns.load(Ordering::Relaxed))
+    pub(crate) fn get(&self) -> Option<f32> {
+        let nanoseconds = f32::from_bits(self.0.load(Ordering::Relaxed));
+        (!nanoseconds.is_nan()).then_some(nanoseconds)
     }
 
-    /// The time of a shared run over its nodes, in nanoseconds; 0 when there was none.
-    #[inline]
-    pub(crate) fn shared_ns(&self) -> f32 {
-        f32::from_bits(self.shared_ns.load(Ordering::Relaxed))
-    }
-
-    /// When it is far from what it was, the nodes do something else now, and what was known of
-    /// shared runs is forgotten.
-    pub(crate) fn set_alone_ns(&self, nanoseconds: f32) {
-        let before = self.alone_ns();
-        if nanoseconds > before * 1.5 || nanoseconds * 1.5 < before {
-            self.shared_ns.store(0, Ordering::Relaxed);
-        }
-        self.alone_ns
-            .store(nanoseconds.to_bits(), Ordering::Relaxed);
-    }
-
-    /// A shorter time is believed at once, a longer one slowly: it may have been the machine.
-    pub(crate) fn note_shared_ns(&self, nanoseconds: f32) {
-        let before = self.shared_ns();
-        let believed = if before > 0.0 && nanoseconds > before {
-            before + (nanoseconds - before) / 8.0
-        } else {
-            nanoseconds
+    /// A shorter time is believed sooner than a longer one, which may have been the machine.
+    pub(crate) fn note(&self, nanoseconds: f32) {
+        let believed = match self.get() {
+            None => nanoseconds,
+            Some(before) if nanoseconds < before => before + (nanoseconds - before) / 2.0,
+            Some(before) => before + (nanoseconds - before) / 8.0,
         };
-        self.shared_ns.store(believed.to_bits(), Ordering::Relaxed);
+        self.0.store(believed.to_bits(), Ordering::Relaxed);
     }
 
-    /// Forgets all times.
     pub(crate) fn forget(&self) {
-        self.alone_ns.store(0, Ordering::Relaxed);
-        self.shared_ns.store(0, Ordering::Relaxed);
+        self.0.store(f32::NAN.to_bits(), Ordering::Relaxed);
+    }
+}
+
+impl Hints {
+    /// As [`Hint::note`] for a run alone. When it is far from what it was, the nodes do something else
+    /// now, and what was known is forgotten.
+    pub(crate) fn note_alone(&self, nanoseconds: f32) {
+        if let Some(before) = self.alone.get()
+            && (nanoseconds > before * 1.5 || nanoseconds * 1.5 < before)
+        {
+            self.alone.forget();
+        }
+        self.alone.note(nanoseconds);
+    }
+
+    /// Makes them those of nodes that took this long alone, after so many runs.
+    #[cfg(test)]
+    pub(crate) fn pretend(&self, alone_ns: f32, runs: u32) {
+        for hint in [&self.alone, &self.sharing, &self.levels] {
+            hint.forget();
+        }
+        self.alone.note(alone_ns);
+        self.runs.store(runs, Ordering::Relaxed);
     }
 
     /// Counts a run and returns how many there were before.
@@ -582,6 +600,16 @@ impl Levels {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
+    }
+
+    /// Where each level ends in [`nodes`](Self::nodes).
+    pub(crate) fn ends(&self) -> &[u32] {
+        &self.offsets[1..]
+    }
+
+    /// The nodes, one level after the other.
+    pub(crate) fn nodes(&self) -> &[NodeId] {
+        &self.nodes
     }
 
     /// The nodes of each level, in ascending order.

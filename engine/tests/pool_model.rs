@@ -1,7 +1,12 @@
-//! All interleavings of the adaptive scheduler's pool, as far as a model checker tries them: hand-over
-//! of nodes, sleeping and waking, the end of a run, and counters without read-modify-writes.
+//! All interleavings of the adaptive scheduler's pool and lanes, as far as a model checker tries them:
+//! hand-over of nodes, sleeping and waking, the end of a run, counters without read-modify-writes, and
+//! runs that go level by level.
 //!
-//! The source of the pool is compiled here a second time, with the checker's atomics and locks.
+//! Their sources are compiled here a second time, with the checker's atomics and locks.
+
+#[allow(unreachable_pub, reason = "it is a module of a test")]
+#[path = "../src/schedule/adaptive/lanes.rs"]
+mod lanes;
 
 #[allow(
     dead_code,
@@ -24,6 +29,7 @@ use loom::sync::Arc;
 use loom::sync::atomic::AtomicU32;
 use loom::thread;
 
+use lanes::{Lanes, Wait};
 use pool::{Pool, count_down};
 
 /// A run: what its nodes write, without any synchronisation of their own.
@@ -175,4 +181,127 @@ fn pool_that_never_runs_lets_its_threads_go() {
             thread.join().unwrap();
         }
     });
+}
+
+/// What the workers on a list that is cut into levels share.
+struct List {
+    lanes: Lanes,
+    pool: Pool<()>,
+    ends: Vec<u32>,
+    /// What the entries write, without any synchronisation of their own.
+    runs: Vec<UnsafeCell<u32>>,
+}
+
+// SAFETY: as for `Job`.
+unsafe impl Sync for List {}
+
+// SAFETY: the pointer of the pool is never read.
+unsafe impl Send for List {}
+
+impl List {
+    fn new(workers: usize, ends: &[u32]) -> Self {
+        Self {
+            lanes: Lanes::new(workers),
+            pool: Pool::new(workers),
+            ends: ends.to_vec(),
+            runs: (0..*ends.last().unwrap())
+                .map(|_| UnsafeCell::new(0))
+                .collect(),
+        }
+    }
+
+    /// Takes part, as the scheduler's workers do, until the list has ended or this worker was
+    /// asked more than `patience` times in a level that did not end.
+    fn work(&self, worker: usize, patience: u32) {
+        loop {
+            let mut is_tired = false;
+            let run = |piece: std::ops::Range<u32>| {
+                for entry in piece {
+                    self.run(entry);
+                }
+            };
+            self.lanes.work(worker, &self.ends, 1, run, |asked| {
+                thread::yield_now();
+                if self.pool.is_alone() {
+                    return Wait::Help;
+                }
+                is_tired = asked > patience;
+                match asked {
+                    _ if is_tired => Wait::Leave,
+                    0 => Wait::Look,
+                    _ => Wait::Help,
+                }
+            });
+            let mut tokens = Vec::new();
+            self.pool.take_back(worker, &mut tokens, usize::MAX);
+            if !is_tired {
+                return self.pool.retire();
+            }
+            if self.pool.retire_unless_alone() {
+                return;
+            }
+        }
+    }
+
+    fn run(&self, entry: u32) {
+        let starts = std::iter::once(&0).chain(&self.ends);
+        let start = *starts.take_while(|&&start| start <= entry).last().unwrap();
+        for before in 0..start {
+            // SAFETY: the checker watches, see above.
+            let runs = self.runs[before as usize].with(|runs| unsafe { *runs });
+            assert_eq!(runs, 1, "{entry} ran before {before}");
+        }
+        // SAFETY: the checker watches, see above.
+        self.runs[entry as usize].with_mut(|runs| unsafe { *runs += 1 });
+    }
+}
+
+/// The caller and threads that join it run a list; when nobody is active any more everything ran.
+fn check_levels(preemptions: usize, workers: usize, ends: &'static [u32], patience: u32) {
+    check(preemptions, move || {
+        let list = Arc::new(List::new(workers, ends));
+        list.lanes.begin();
+        list.pool.begin(std::ptr::null_mut());
+        let mut tokens = vec![0; workers - 1];
+        list.pool.publish(0, &mut tokens, workers - 1, 1.0);
+        let threads: Vec<_> = (1..workers)
+            .map(|worker| {
+                let list = Arc::clone(&list);
+                thread::spawn(move || {
+                    let mut token = Vec::new();
+                    if list.pool.wait_as_thread(worker, &mut token, impatient) {
+                        list.work(worker, patience);
+                    }
+                })
+            })
+            .collect();
+        list.work(0, patience);
+        let mut token = Vec::new();
+        while list.pool.wait_as_caller(&mut token, impatient) {
+            list.work(0, patience);
+        }
+        let last = list.runs.len();
+        // SAFETY: the checker watches, see above.
+        let runs = |entry: usize| list.runs[entry].with(|runs| unsafe { *runs });
+        assert!((0..last).all(|entry| runs(entry) == 1));
+        list.pool.stop();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn two_workers_run_levels_one_after_the_other() {
+    check_levels(3, 2, &[1, 3, 5], u32::MAX);
+}
+
+#[test]
+fn worker_that_leaves_between_levels_is_not_missed() {
+    check_levels(2, 2, &[2, 3, 5], 0);
+}
+
+#[test]
+fn three_workers_run_levels_one_after_the_other() {
+    check_levels(1, 3, &[3, 4], u32::MAX);
 }

@@ -149,6 +149,20 @@ impl<Job> Pool<Job> {
         self.take_from_others(worker, nodes, || ())
     }
 
+    /// Looks for nodes of others so many times, as an active worker; others see that it is hungry.
+    pub(crate) fn look_around(&self, worker: usize, nodes: &mut Vec<u32>, times: u32) -> bool {
+        if self.steal(worker, nodes) {
+            return true;
+        }
+        self.hungry.fetch_add(1, Ordering::Relaxed);
+        let found = (1..times).any(|_| {
+            std::hint::spin_loop();
+            self.steal(worker, nodes)
+        });
+        self.hungry.fetch_sub(1, Ordering::Relaxed);
+        found
+    }
+
     /// As [`steal`](Self::steal), for a worker that is not active and becomes so.
     fn steal_and_join(&self, worker: usize, nodes: &mut Vec<u32>) -> bool {
         // The lock, which is held, orders this before everything the owner does with its shelf
@@ -190,6 +204,17 @@ impl<Job> Pool<Job> {
         if self.active.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.beds.wake_caller();
         }
+    }
+
+    /// As [`retire`](Self::retire), unless the current thread is the only active one; returns whether
+    /// it has retired.
+    pub(crate) fn retire_unless_alone(&self) -> bool {
+        let others = |active: u32| (active > 1).then(|| active - 1);
+        // As in `retire`; somebody stays, so nobody has to be woken.
+        let retired = self
+            .active
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, others);
+        retired.is_ok()
     }
 
     /// Whether the current thread, which must be active, is the only one that is.
