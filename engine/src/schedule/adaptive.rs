@@ -42,6 +42,7 @@ const LOOK_NS: f32 = 2_000.0;
 /// The same where earlier runs said that it does not pay to share, until nodes take so many times as
 /// long as they did.
 const LONG_LOOK_NS: f32 = 30_000.0;
+const MOST_NODES_A_LONG_LOOK: u32 = 256;
 const SURPRISE: f32 = 4.0;
 /// A graph is not shared when fewer nodes than this can run at the same time, on average.
 const LEAST_WIDTH: f32 = 1.05;
@@ -119,7 +120,7 @@ const MOST_COLLECTED: u32 = 64;
 /// serve one run at a time; a run that finds them taken goes on alone and asks again now and then.
 /// Nodes of about 10 ns and more are shared where that was not slower before, those of half a
 /// microsecond whenever others are ready, unless the run is short. What a node costs is found while a
-/// graph runs, so where many cheap nodes are followed by slow ones, up to 128 of these may run one
+/// graph runs, so where many cheap nodes are followed by slow ones, up to 256 of these may run one
 /// after the other first. A graph is run alone, by handing over nodes and level by level in turn until
 /// one of them has won, some ten runs, and is tried the other ways now and then; so nodes must not count on
 /// others running at the same time, as with every scheduler.

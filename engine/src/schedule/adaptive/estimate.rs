@@ -6,9 +6,9 @@ use crate::clock::{Clock, Ticks};
 use super::{
     ASLEEP_BEAT_NS, COARSE_LEFT_NS, COARSE_NS, FINE_WALK_NS, FINE_WIDTH_NS, LEAST_LEVELLED_NS,
     LEAST_SHARED, LEAST_WALK_NODE_NS, LEAST_WALK_NS, LEAST_WIDTH, LEVEL_NS, LONG_LOOK_NS, LOOK_NS,
-    LOST_BY_MUCH, MOST_LEVELLED_NS, MOST_NODES_A_LOOK, MOST_OVERHEAD_NS, MOST_SHARED, RARELY,
-    RUNS_BEFORE_COMPARING, RUNS_TO_RETRY, SHARED_EDGE_NS, SHARED_NODE_NS, SHORT_RUN_NS,
-    SURE_LEVEL_NS, SURE_NS, SURPRISE, WORTH_SHARING,
+    LOST_BY_MUCH, MOST_LEVELLED_NS, MOST_NODES_A_LONG_LOOK, MOST_NODES_A_LOOK, MOST_OVERHEAD_NS,
+    MOST_SHARED, RARELY, RUNS_BEFORE_COMPARING, RUNS_TO_RETRY, SHARED_EDGE_NS, SHARED_NODE_NS,
+    SHORT_RUN_NS, SURE_LEVEL_NS, SURE_NS, SURPRISE, WORTH_SHARING,
 };
 
 /// How long nodes take, by looking at the clock once for many of them.
@@ -20,8 +20,9 @@ pub(super) struct Meter {
     pub(super) budget: u32,
     /// What a node took between the last two looks.
     pub(super) cost_ns: f32,
-    /// Time it means to pass between two looks.
+    /// Time it means to pass between two looks, and nodes it runs at most.
     look_ns: f32,
+    most: u32,
 }
 
 impl Meter {
@@ -32,6 +33,7 @@ impl Meter {
             budget: 1,
             cost_ns: 0.0,
             look_ns: LOOK_NS,
+            most: MOST_NODES_A_LOOK,
         }
     }
 
@@ -44,7 +46,14 @@ impl Meter {
     fn expect(&mut self, cost_ns: f32) {
         self.cost_ns = cost_ns;
         self.look_ns = LONG_LOOK_NS;
-        self.budget = self.wanted().clamp(1, MOST_NODES_A_LOOK);
+        self.most = MOST_NODES_A_LONG_LOOK;
+        self.budget = self.wanted().clamp(1, self.most);
+    }
+
+    /// Undoes [`expect`](Self::expect).
+    fn expect_nothing(&mut self) {
+        self.look_ns = LOOK_NS;
+        self.most = MOST_NODES_A_LOOK;
     }
 
     fn wanted(&self) -> u32 {
@@ -59,7 +68,7 @@ impl Meter {
         self.looked = now;
         self.cost_ns = elapsed_ns / ran as f32;
         // It grows fourfold at most, because the first nodes may not be like the rest.
-        let most = (self.budget * 4).min(MOST_NODES_A_LOOK);
+        let most = (self.budget * 4).min(self.most);
         self.budget = self.wanted().clamp(1, most);
         elapsed_ns
     }
@@ -231,7 +240,7 @@ impl Estimate {
             return Plan::Decide;
         }
         self.expected_ns = 0.0;
-        self.meter.look_ns = LOOK_NS;
+        self.meter.expect_nothing();
         if self.elapsed_ns < self.least_ns {
             return Plan::Decide;
         }
