@@ -216,7 +216,7 @@ fn near_or_far<T>(workers: usize, mut search: impl FnMut() -> T) -> T {
         let found = search();
         let after = core_ping();
         // The two distances of one machine were a factor of four apart, and a distance varied by
-        // up to two (2-core EPYC Zen 5 VM, 2026-11).
+        // up to two (2-core x86-64 VM, 2026-11).
         let same = before.max(after) < 2 * before.min(after);
         // This long, it was no distance: another program had a core, and repeating does not help.
         let busy = before.max(after) > Duration::from_micros(5);

@@ -12,7 +12,7 @@ const PEAK_ROUNDS: u32 = 10_000;
 
 /// Numbers that [`compute`] works on side by side: so many that a core is busy with one task. With
 /// a single chain of dependent operations a core works on several short tasks at once, and a loop
-/// over them does more than the peak of a long one (4 ns a task, 2-core EPYC Zen 5 VM, 2026-11).
+/// over them does more than the peak of a long one (4 ns a task, 2-core x86-64 VM, 2026-11).
 const LANES: usize = 16;
 
 /// How often the long task is run; the fastest counts.
@@ -22,7 +22,7 @@ const PEAK_TRIES: usize = 3;
 /// slower.
 const RUNS: usize = 5;
 
-/// Where [`half_efficiency`] gives up: tasks of about 6 us (2-core EPYC Zen 5 VM, 2026-11). Longer
+/// Where [`half_efficiency`] gives up: tasks of about 6 us (2-core x86-64 VM, 2026-11). Longer
 /// ones would make a search on a busy machine, where no length is enough, take seconds.
 const MOST_ROUNDS: u32 = 1 << 11;
 

@@ -1,7 +1,7 @@
 //! A clock for decisions: cheap to read, with no promise beyond that.
 //!
 //! Where the processor has a counter of constant rate that user code can read, that is 8.5 ns
-//! instead of the 20 ns of [`Instant::now`] (Zen 5, 2026-11). Nothing but the choice between running
+//! instead of the 20 ns of [`Instant::now`] (2-core x86-64 VM, 2026-11). Nothing but the choice between running
 //! alone and sharing depends on it: a counter that jumps makes a run slower, never wrong.
 
 use std::sync::OnceLock;

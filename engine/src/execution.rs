@@ -23,7 +23,7 @@ use crate::{
 /// What everything that works on a run knows about it, nodes included.
 // Aligned, as all that is read for every node: on the caller's stack it would share cache lines
 // with what the caller writes for every node (fan of 1000 nodes of 0.1 us, 2 workers: 158 instead of
-// 83 ns a node; Zen 5, 2026-11-21).
+// 83 ns a node; 2-core x86-64 VM, 2026-11).
 #[repr(align(128))]
 pub(crate) struct Shared<'r> {
     dag: &'r Dag,
@@ -120,7 +120,7 @@ impl<'r> Shared<'r> {
     /// of the rest are set, and an [`Execution`] must see to it.
     ///
     /// Panics are caught once for the whole stretch, and states are set by one fill: a catch
-    /// around every node made the walk 1.25 to 1.55 times as long (Zen 5, 2026-11).
+    /// around every node made the walk 1.25 to 1.55 times as long (2-core x86-64 VM, 2026-11).
     #[inline]
     pub(crate) fn walk_fresh(
         &self,

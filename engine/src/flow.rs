@@ -531,7 +531,7 @@ inputs_of_tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
 /// The values of a run by node, each an `OnceLock` of the node's type: written once, by the node,
 /// and then read by any thread without a lock.
 ///
-/// A value takes 20 ns to be kept and 1 ns for each node that reads it (Zen 5, 2026-11): less than
+/// A value takes 20 ns to be kept and 1 ns for each node that reads it (2-core x86-64 VM, 2026-11): less than
 /// handing a node to a worker takes, so there is no unsafe code here.
 #[doc(hidden)]
 pub struct Values(Box<[Box<dyn Slot>]>);

@@ -70,7 +70,7 @@ struct Inner {
 struct State {
     free: usize,
     /// How many threads wait for `freed`. Where there are none nothing is woken: that is a call of
-    /// the system, and made a permit three times as dear (Zen 5, 2026-11).
+    /// the system, and made a permit three times as dear (2-core x86-64 VM, 2026-11).
     waiting: usize,
 }
 

@@ -46,7 +46,7 @@ use crate::{Dag, NodeId, NodeState, Observer, Options, Outcome, Scheduler};
 /// the trace is made.
 ///
 /// A node pays two readings of the clock: a sequential run of empty nodes takes 1.4 ns a node
-/// without an observer, 15 with one that does nothing and 45 with a trace (Zen 5, 2026-11). One
+/// without an observer, 15 with one that does nothing and 45 with a trace (2-core x86-64 VM, 2026-11). One
 /// reading, the end of a node as the start of the next, would save 14 of them, but then nobody could
 /// tell the work of a node from the waiting before it.
 ///

@@ -31,7 +31,7 @@ use lanes::Lanes;
 use pool::Pool;
 use worker::Worker;
 
-// The constants below were tuned on two cores of a Zen 5 (2026-11). They decide how fast a run is,
+// The constants below were tuned on 2-core x86-64 VMs (2026-11). They decide how fast a run is,
 // never what it does.
 
 /// Nodes that run at most between two looks at the clock: so many that are slow after cheap ones may

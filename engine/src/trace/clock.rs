@@ -1,7 +1,7 @@
 //! The clock of a trace: ticks now, nanoseconds later.
 //!
 //! On x86-64 whose time-stamp counter is constant (the processor says so), a tick is one count of
-//! it. Reading it takes 9 ns, 17 with a fence, where `Instant::now` takes 23 (Zen 5, 2026-11), and
+//! it. Reading it takes 9 ns, 17 with a fence, where `Instant::now` takes 23 (2-core x86-64 VM, 2026-11), and
 //! a traced node pays it twice. The counter's speed is found by reading both clocks when the trace
 //! is made and when it is finished. Elsewhere a tick is a nanosecond of `Instant`.
 //!
