@@ -20,7 +20,7 @@ const PEAK_TRIES: usize = 3;
 
 /// Runs at one granularity; their lower quartile counts, because what disturbs a run makes it
 /// slower.
-const RUNS: usize = 5;
+const RUNS: usize = 15;
 
 /// Where [`half_efficiency`] gives up: tasks of about 6 us (2-core x86-64 VM, 2026-11). Longer
 /// ones would make a search on a busy machine, where no length is enough, take seconds.
@@ -199,7 +199,7 @@ impl Tasks {
     /// the METG (50 %), in nanoseconds a task. See [`half_efficiency`].
     ///
     /// `run` runs every task once and returns how long that took. The peak, and then every number
-    /// of rounds, is measured anew in every call; of 5 runs the lower quartile counts. The outputs
+    /// of rounds, is measured anew in every call; of 15 runs the lower quartile counts. The outputs
     /// are looked at after the last of them.
     ///
     /// # Errors
