@@ -79,16 +79,16 @@ const LEAST_WALK_NODE_NS: f32 = 1.0;
 /// long together.
 const FINE_WALK_NS: f32 = 3_000.0;
 const FINE_WIDTH_NS: f32 = 1_500.0;
+/// The same where it was measured what sharing costs, or will be.
+const TRIED_WIDTH_NS: f32 = 400.0;
 /// How often a worker without nodes looks at the others' shelves before it says that it has none:
 /// to say so and to take it back touches more that is shared than the nodes themselves.
 const LOOKS_BEFORE_RETIRING: u32 = 32;
-/// Levels are a way to run a graph when a node takes this long at least and at most, and the nodes of
-/// a level together at least that long. No node is handed over then, but every level waits for the one
-/// before: for a cache line from one core to the other and back.
+/// Levels are a way to run a graph when a node takes this long at least and at most. No node is handed
+/// over then, but every level waits for the one before: for a cache line from one core to the other.
 const LEAST_LEVELLED_NS: f32 = 5.0;
 const MOST_LEVELLED_NS: f32 = 20_000.0;
-const LEVEL_NS: f32 = 600.0;
-/// From this time of a level on, they are taken in the first run already, when nodes are not coarse.
+/// From this time of the nodes of a level together on, they are taken in the first run already, when nodes are not coarse.
 const SURE_LEVEL_NS: f32 = 2_500.0;
 /// How often a worker looks whether a level has ended before it takes from the shares of others.
 const LOOKS_BEFORE_HELPING: u32 = 16;

@@ -5,10 +5,10 @@ use crate::clock::{Clock, Ticks};
 
 use super::{
     ASLEEP_BEAT_NS, COARSE_LEFT_NS, COARSE_NS, FINE_WALK_NS, FINE_WIDTH_NS, LEAST_LEVELLED_NS,
-    LEAST_SHARED, LEAST_WALK_NODE_NS, LEAST_WALK_NS, LEAST_WIDTH, LEVEL_NS, LONG_LOOK_NS, LOOK_NS,
+    LEAST_SHARED, LEAST_WALK_NODE_NS, LEAST_WALK_NS, LEAST_WIDTH, LONG_LOOK_NS, LOOK_NS,
     LOST_BY_MUCH, MOST_LEVELLED_NS, MOST_NODES_A_LONG_LOOK, MOST_NODES_A_LOOK, MOST_OVERHEAD_NS,
     MOST_SHARED, RARELY, RUNS_BEFORE_COMPARING, RUNS_TO_RETRY, SHARED_EDGE_NS, SHARED_NODE_NS,
-    SHORT_RUN_NS, SURE_LEVEL_NS, SURE_NS, SURPRISE, WORTH_SHARING,
+    SHORT_RUN_NS, SURE_LEVEL_NS, SURE_NS, SURPRISE, TRIED_WIDTH_NS, WORTH_SHARING,
 };
 
 /// How long nodes take, by looking at the clock once for many of them.
@@ -128,7 +128,8 @@ impl Estimate {
     fn choose(&self, dag: &Dag, alone_ns: f32) -> Plan {
         let hints = dag.hints();
         let nodes = dag.len() as f32;
-        let may_share = alone_ns >= self.least_cost_ns && self.is_enough(alone_ns, nodes);
+        let may_share =
+            alone_ns >= self.least_cost_ns && self.is_enough(alone_ns, nodes, TRIED_WIDTH_NS);
         let may_level = self.has_levels(alone_ns, nodes);
         if !may_share && !may_level {
             return Plan::StayAlone;
@@ -171,16 +172,16 @@ impl Estimate {
 
     /// Whether nodes of this cost are enough to be shared when so many are left.
     #[inline]
-    fn is_enough(&self, cost_ns: f32, left: f32) -> bool {
+    fn is_enough(&self, cost_ns: f32, left: f32, least_width_ns: f32) -> bool {
         let left_ns = left * cost_ns;
         (cost_ns >= COARSE_NS && left_ns >= COARSE_LEFT_NS)
-            || (cost_ns * self.width.min(left) >= FINE_WIDTH_NS && left_ns >= FINE_WALK_NS)
+            || (cost_ns * self.width.min(left) >= least_width_ns && left_ns >= FINE_WALK_NS)
     }
 
     /// Whether levels are worth to be tried when so many nodes of this cost are left.
     fn has_levels(&self, cost_ns: f32, left: f32) -> bool {
         (LEAST_LEVELLED_NS..=MOST_LEVELLED_NS).contains(&cost_ns)
-            && cost_ns * self.width >= LEVEL_NS
+            && cost_ns * self.width >= TRIED_WIDTH_NS
             && cost_ns * left >= FINE_WALK_NS
     }
 
@@ -255,7 +256,7 @@ impl Estimate {
                 return Plan::Level;
             }
         }
-        match cost_ns >= self.least_cost_ns && self.is_enough(cost_ns, left) {
+        match cost_ns >= self.least_cost_ns && self.is_enough(cost_ns, left, FINE_WIDTH_NS) {
             true => Plan::Share,
             false => Plan::Decide,
         }
