@@ -243,15 +243,16 @@ pub(crate) fn run_one(
     if on_worker() {
         return walk(dag, options, outcome);
     }
+    let shared = Shared::new(dag, options);
+    outcome.begin(dag.len());
     let Outcome {
         states,
         failures,
         waiting,
         is_incomplete,
     } = outcome;
-    let shared = Shared::new(dag, options);
-    *is_incomplete = true;
-    begin(dag, states, waiting, failures);
+    states.fill(0..dag.len(), NodeState::Pending);
+    reset_counters(dag, waiting);
     let execution = Execution::new(&shared, states, waiting, failures);
     parallel(std::slice::from_ref(&execution));
     (*failures, *is_incomplete) = execution.finish();
@@ -272,13 +273,15 @@ pub(crate) fn run_all(dags: &[Dag], parallel: impl FnOnce(&[Execution<'_>])) -> 
         .iter()
         .zip(&mut outcomes)
         .map(|(shared, outcome)| {
+            outcome.begin(shared.dag.len());
             let Outcome {
                 states,
                 failures,
                 waiting,
                 ..
             } = outcome;
-            begin(shared.dag, states, waiting, failures);
+            states.fill(0..shared.dag.len(), NodeState::Pending);
+            reset_counters(shared.dag, waiting);
             Execution::new(shared, states, waiting, failures)
         })
         .collect();
@@ -292,16 +295,14 @@ pub(crate) fn run_all(dags: &[Dag], parallel: impl FnOnce(&[Execution<'_>])) -> 
 
 /// Runs `dag` into `outcome` on the current thread, in the order of node ids.
 pub(crate) fn walk(dag: &Dag, options: &Options<'_>, outcome: &mut Outcome) {
+    let shared = Shared::new(dag, options);
+    outcome.begin(dag.len());
     let Outcome {
         states,
         failures,
         is_incomplete,
         ..
     } = outcome;
-    let shared = Shared::new(dag, options);
-    *is_incomplete = true;
-    states.resize(dag.len());
-    failures.clear();
     let mut next = 0;
     let mut _first = None;
     if shared.is_observed() {
@@ -317,17 +318,6 @@ pub(crate) fn walk(dag: &Dag, options: &Options<'_>, outcome: &mut Outcome) {
     } else {
         *is_incomplete = shared.is_incomplete();
     }
-}
-
-fn begin(
-    dag: &Dag,
-    states: &mut NodeStates,
-    waiting: &mut Vec<AtomicU32>,
-    failures: &mut Vec<Failure>,
-) {
-    states.reset(dag.len());
-    failures.clear();
-    reset_counters(dag, waiting);
 }
 
 /// Makes the counters those of a run that has not begun.

@@ -83,6 +83,14 @@ impl Outcome {
         Self::default()
     }
 
+    /// Forgets the run before; the states of the `nodes` nodes are to be set.
+    #[inline]
+    pub(crate) fn begin(&mut self, nodes: usize) {
+        self.is_incomplete = true;
+        self.states.resize(nodes);
+        self.failures.clear();
+    }
+
     /// The state of `node`.
     ///
     /// # Panics

@@ -162,17 +162,15 @@ impl Scheduler for Replay {
             "the order to replay is that of another graph"
         );
         let _mark = WorkerMark::new();
+        let shared = Shared::new(dag, options);
+        outcome.begin(dag.len());
         let Outcome {
             states,
             failures,
             is_incomplete,
             ..
         } = outcome;
-        let shared = Shared::new(dag, options);
-        *is_incomplete = true;
-        states.resize(dag.len());
         states.fill(0..dag.len(), NodeState::Pending);
-        failures.clear();
         let execution = Execution::new(&shared, states, &[], failures);
         for &node in &self.order {
             execution.run(node);

@@ -301,10 +301,7 @@ fn fine(lab: &mut Lab, kind: &'static str) {
         "What does a node cost that computes for 0.1 us, on 2 workers?",
         &format!("{RERUN} 2 workers. {} {} {IDEAL}", describe(kind), peers()),
     );
-    group
-        .baseline("sequential")
-        .quick_limit(0)
-        .standard_limit(1_000);
+    group.baseline("sequential").quick_limit(0);
     for nodes in [1_000, 10_000] {
         let setting = Setting::new(kind, nodes, 100.0, 2);
         if !matches!(kind, "chain" | "diamonds") {

@@ -198,16 +198,14 @@ impl Adaptive {
     }
 
     fn run_graph(&self, dag: &Dag, options: &Options<'_>, outcome: &mut Outcome) {
+        let nodes = dag.len();
+        outcome.begin(nodes);
         let Outcome {
             states,
             failures,
             waiting,
             is_incomplete,
         } = outcome;
-        let nodes = dag.len();
-        *is_incomplete = true;
-        states.resize(nodes);
-        failures.clear();
         let shared = Shared::new(dag, options);
         let mut estimate = Estimate::new(dag, self.team.pool.workers(), self.clock);
         let mut plan = Plan::Decide;
