@@ -17,7 +17,7 @@ tsan:
 	RUST_TEST_THREADS=1 RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
 	TSAN_OPTIONS="suppressions=$(CURDIR)/engine/tests/tsan-suppressions.txt" \
 	cargo +nightly test -p engine --locked --target-dir target/tsan --target x86_64-unknown-linux-gnu \
-		--test stress --test semantics -- adaptive
+		--lib --test stress --test semantics -- adaptive
 
 # Criterion's own output; its command line goes after --, as in `cargo bench -- dag-run`.
 bench:
