@@ -41,6 +41,11 @@ impl Block {
         (len * size_of::<T>()).next_multiple_of(ALIGN)
     }
 
+    /// What is left for slices.
+    pub(crate) fn bytes_left(&self) -> usize {
+        self.bytes_left
+    }
+
     /// Cuts off a slice that is a copy of `values`.
     ///
     /// # Panics
@@ -78,7 +83,11 @@ impl Block {
     }
 
     /// Takes memory for `len` values, which is valid for writes, aligned, and nobody else's.
-    fn cut<T>(&mut self, len: usize) -> NonNull<T> {
+    ///
+    /// # Panics
+    ///
+    /// Panics when the block was made too small.
+    pub(crate) fn cut<T>(&mut self, len: usize) -> NonNull<T> {
         const { assert!(align_of::<T>() <= ALIGN) };
         let bytes = Self::bytes::<T>(len);
         assert!(
@@ -109,12 +118,24 @@ unsafe impl<T: Send> Send for ArenaSlice<T> {}
 // SAFETY: a shared `ArenaSlice` only hands out `&[T]`.
 unsafe impl<T: Sync> Sync for ArenaSlice<T> {}
 
+impl<T> ArenaSlice<T> {
+    /// The slice of `len` values that begins at `start`.
+    ///
+    /// # Safety
+    ///
+    /// The values are initialised and in memory that [`Block::cut`] has taken, and nothing else
+    /// uses them.
+    pub(crate) unsafe fn new(start: NonNull<T>, len: usize) -> Self {
+        Self { start, len }
+    }
+}
+
 impl<T> Deref for ArenaSlice<T> {
     type Target = [T];
 
     #[inline]
     fn deref(&self) -> &[T] {
-        // SAFETY: `Block::slice` initialised `len` values from `start` on, which belong to this
+        // SAFETY: `len` values from `start` on are initialised, by `Block` or who called `new`, and belong to this
         // slice alone; they live as long as the arena, which the caller of `Block::new` keeps;
         // `&self` excludes a mutable borrow.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
