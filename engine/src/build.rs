@@ -296,6 +296,12 @@ impl<A: Arena + Send + 'static> Builder<A> {
             None => None,
             Some(mut unordered) => {
                 unordered.remove_rest();
+                let (nodes, edges) = (unordered.works.len(), unordered.dependencies.len());
+                if !self.draft.has_room(nodes, edges) {
+                    let more_bytes = Dag::renumbering_bytes(self.names.len());
+                    // SAFETY: the builder, and after it the graph, has the draft before the arena.
+                    self.draft = unsafe { Draft::in_arena(&self.arena, nodes, edges, more_bytes) };
+                }
                 Some(unordered.order(&self.names, &mut self.draft)?)
             }
         };

@@ -84,7 +84,7 @@ impl Draft {
     fn of(rows: Rows, edges: usize) -> Self {
         Self {
             rows,
-            list: vec![0; edges],
+            list: Vec::with_capacity(edges),
             ..Self::default()
         }
     }
@@ -93,6 +93,11 @@ impl Draft {
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    /// Whether there is room for so many nodes and edges.
+    pub(crate) fn has_room(&self, nodes: usize, edges: usize) -> bool {
+        self.rows.capacity() >= nodes && self.list.capacity() >= edges
     }
 
     /// Room for nodes.
@@ -190,12 +195,19 @@ impl Draft {
         Ok(())
     }
 
+    /// Makes more of the list zeros to be written over, at first as far as there is memory.
     #[cold]
     #[inline(never)]
     fn grow(&mut self) {
-        let room = (2 * self.list.len()).max(4);
-        self.list.reserve_exact(room - self.list.len());
-        self.list.resize(room, 0);
+        let len = (2 * self.list.len()).max(64);
+        let room = self.list.capacity();
+        let len = if room > self.list.len() {
+            len.min(room)
+        } else {
+            self.list.reserve_exact(len - self.list.len());
+            len
+        };
+        self.list.resize(len, 0);
     }
 
     /// Adds the next node with this work and these dependencies, each once.
@@ -295,6 +307,13 @@ impl Draft {
     }
 }
 
+/// A place in memory that is in a register: the number of a dependency, and what is kept there.
+#[derive(Default)]
+struct Same {
+    dependency: u32,
+    value: u32,
+}
+
 /// What is left of a draft without its nodes.
 pub(crate) struct Edges {
     list: Vec<u32>,
@@ -322,17 +341,37 @@ impl Edges {
             .split_first_mut()
             .expect("an offset more than nodes");
         assert_eq!((nexts.len(), targets.len()), (nodes, list.len()));
+        // A place that is added to again and again waits for itself, so one that is met several
+        // times at once, as in a fan, is added to at the end. Else that costs a comparison.
+        let mut same = Same::default();
         for entry in list {
-            nexts[(entry & NODE) as usize] += 1;
+            let dependency = entry & NODE;
+            if dependency != same.dependency {
+                nexts[same.dependency as usize] += same.value;
+                same = Same {
+                    dependency,
+                    value: 0,
+                };
+            }
+            same.value += 1;
+        }
+        if !list.is_empty() {
+            nexts[same.dependency as usize] += same.value;
         }
         let mut start = 0;
         for next in &mut *nexts {
             start += std::mem::replace(next, start);
         }
+        let mut same = Same::default();
         let mut place = |entry: u32, target: u32| {
-            let next = &mut nexts[(entry & NODE) as usize];
-            targets[*next as usize] = Target::from_bits(target | entry & ONLY);
-            *next += 1;
+            let dependency = entry & NODE;
+            if dependency != same.dependency {
+                nexts[same.dependency as usize] = same.value;
+                let value = nexts[dependency as usize];
+                same = Same { dependency, value };
+            }
+            targets[same.value as usize] = Target::from_bits(target | entry & ONLY);
+            same.value += 1;
         };
         let mut joins = self.joins.iter().zip(nodes as u32..).peekable();
         let mut node = 0;
@@ -362,6 +401,9 @@ impl Edges {
                 Some((join, _)) => (join.first + join.members) as usize,
                 None => Target::from_bits(target).counter() as usize + 1,
             };
+        }
+        if !list.is_empty() {
+            nexts[same.dependency as usize] = same.value;
         }
     }
 }

@@ -17,25 +17,18 @@ use crate::work::Work;
 ///
 /// Invariant: each pointer is valid for reads and writes of `capacity` values, of which the first
 /// `len` are initialised, and nothing else uses them. While there is a block, works and counts are
-/// in memory that was cut from it, counts with room for half as many again; without one they are in
-/// the memory of `owned`.
+/// in memory that was cut from it, counts with room for half as many again; all others are in
+/// `_memory`.
 pub(crate) struct Rows {
     works: NonNull<Work>,
     counts: NonNull<u32>,
     progress: NonNull<Progress>,
     len: usize,
     capacity: usize,
-    owned: Owned,
-    /// What is left of theirs.
+    /// A vector of no values, for its memory.
+    _memory: Vec<u64>,
+    /// What is left of that of works and counts.
     block: Option<Block>,
-}
-
-/// The memory of arrays that are not in the arena, as vectors of no values.
-#[derive(Default)]
-struct Owned {
-    works: Vec<Work>,
-    counts: Vec<u32>,
-    progress: Vec<Progress>,
 }
 
 // SAFETY: `Rows` is used like vectors: nothing else has pointers to these values, all of which can
@@ -68,7 +61,7 @@ impl Rows {
             progress: NonNull::dangling(),
             len: 0,
             capacity: 0,
-            owned: Owned::default(),
+            _memory: Vec::new(),
             block: None,
         };
         rows.own(nodes);
@@ -97,17 +90,14 @@ impl Rows {
         let Ok(mut block) = (unsafe { Block::new(arena, bytes) }) else {
             return Self::with_capacity(nodes);
         };
-        let mut progress = Vec::with_capacity(nodes);
+        let mut memory = Vec::with_capacity(words::<Progress>(nodes));
         Self {
             works: block.cut(nodes),
             counts: block.cut(nodes + nodes / 2),
-            progress: start(&mut progress),
+            progress: start(&mut memory).cast(),
             len: 0,
             capacity: nodes,
-            owned: Owned {
-                progress,
-                ..Owned::default()
-            },
+            _memory: memory,
             block: Some(block),
         }
     }
@@ -189,7 +179,7 @@ impl Rows {
             unsafe { put(self.counts, index, count) };
         }
         let len = std::mem::take(&mut self.len);
-        // The invariant, without the memory of works and counts.
+        // The invariant, now without works and counts.
         self.capacity = 0;
         // SAFETY: in memory of the block and initialised, by the invariant; nothing else uses it,
         // now that there is no row.
@@ -206,50 +196,40 @@ impl Rows {
         self.own((4 * self.capacity).max(4));
     }
 
-    /// Moves everything to memory of the global allocator, with room for at least `capacity`.
+    /// Moves everything to new memory of the global allocator, with room for `capacity` nodes, no
+    /// less than there are.
     fn own(&mut self, capacity: usize) {
-        /// Moves the first `len` values at `from`, or leaves them in `owned`.
-        ///
-        /// # Safety
-        ///
-        /// `from` is valid for reads of `len` values that are initialised; it is the memory of
-        /// `owned` unless that has none.
-        unsafe fn own<T: Copy>(
-            owned: &mut Vec<T>,
-            from: NonNull<T>,
-            len: usize,
-            capacity: usize,
-        ) -> NonNull<T> {
-            if owned.capacity() == 0 {
-                owned.reserve_exact(capacity);
-                // SAFETY: the contract of this function; nothing writes meanwhile.
-                owned.extend_from_slice(unsafe { slice::from_raw_parts(from.as_ptr(), len) });
-            } else {
-                // SAFETY: the contract of this function.
-                unsafe { owned.set_len(len) };
-                owned.reserve_exact(capacity - len);
-            }
-            owned.clear();
-            start(owned)
-        }
-
-        // Before an array moves: the memory of a graph must not be taken for that of the block when
-        // a panic ends this halfway.
-        self.block = None;
-        let Owned {
+        let (works_words, progress_words) = (words::<Work>(capacity), words::<Progress>(capacity));
+        let mut memory = Vec::with_capacity(works_words + progress_words + words::<u32>(capacity));
+        let works = start(&mut memory);
+        // SAFETY: in the memory of the vector or at its end: it has room for both and counts.
+        let progress = unsafe { works.add(works_words) };
+        // SAFETY: as above.
+        let counts = unsafe { progress.add(progress_words) };
+        let (works, progress, counts) = (works.cast(), progress.cast(), counts.cast());
+        // SAFETY: `len` values are read from where they are, by the invariant, and written to new
+        // memory with room for `capacity` of each, which is aligned for words and so for all three.
+        unsafe { works.copy_from_nonoverlapping(self.works, self.len) };
+        // SAFETY: as above.
+        unsafe { progress.copy_from_nonoverlapping(self.progress, self.len) };
+        // SAFETY: as above.
+        unsafe { counts.copy_from_nonoverlapping(self.counts, self.len) };
+        *self = Self {
             works,
             counts,
             progress,
-        } = &mut self.owned;
-        // SAFETY: the invariant; the memory of an array is that of its vector, or in the arena and
-        // the vector has none.
-        self.works = unsafe { own(works, self.works, self.len, capacity) };
-        // SAFETY: as above.
-        self.counts = unsafe { own(counts, self.counts, self.len, capacity) };
-        // SAFETY: as above.
-        self.progress = unsafe { own(progress, self.progress, self.len, capacity) };
-        self.capacity = capacity;
+            len: self.len,
+            capacity,
+            _memory: memory,
+            block: None,
+        };
     }
+}
+
+/// Words that `len` values take.
+const fn words<T>(len: usize) -> usize {
+    const { assert!(align_of::<T>() <= align_of::<u64>()) };
+    Block::bytes::<T>(len) / size_of::<u64>()
 }
 
 /// Writes a value behind `index` others.
@@ -267,7 +247,7 @@ unsafe fn put<T: Copy>(start: NonNull<T>, index: usize, value: T) {
 }
 
 /// Where the memory of a vector begins.
-fn start<T>(vector: &mut Vec<T>) -> NonNull<T> {
+fn start(vector: &mut Vec<u64>) -> NonNull<u64> {
     NonNull::new(vector.as_mut_ptr()).expect("no vector begins at null")
 }
 
