@@ -12,6 +12,11 @@
 //! what it hides. Keeping all of them until the graph is built, so that each is known when it is
 //! looked up, took 1.1 times (random order) and 1.7 times (reverse) as long as the builder on lasso
 //! before it: it touches much more memory.
+//!
+//! Two ways to guess less in the search for an order lost too (2026-11, same machine): putting all
+//! dependencies that wait on the stack at once, without a branch for each, and giving nodes their
+//! dependencies in a second loop, took 1.0 to 1.1 times as long; so did, on top of that, a place for
+//! the definition of a name from the moment the name is known.
 
 use arena::{AllocError, Arena, Bump};
 use intern::{Compact, Interner, Symbol, Vacancy};

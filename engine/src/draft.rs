@@ -3,6 +3,19 @@
 //! Where a part of the list begins is marked in the list itself, so that [`Edges::fill`] is
 //! a loop over edges. With a loop a node, the processor guesses wrong about once a node in a graph
 //! whose nodes have different numbers of edges.
+//!
+//! What it costs, in ns a node for numbers as ids, of a chain and of a layered graph whose nodes have
+//! 1 to 4 dependencies, 1000 nodes each (2026-11, 2-core x86-64 VM, medians of processes in turn):
+//!
+//! | | chain | layered |
+//! |---|---|---|
+//! | this, with closures, freezing and dropping | 11 | 22 |
+//! | the same arrays by raw pointers, nothing checked but the order | 6.4 | 18 |
+//! | only reading the dependencies from where the benchmark has them | 1.7 | 8.7 |
+//! | before: targets counted as they were added, a loop a node to fill them, all copied at the end | 12 | 30 |
+//!
+//! Finding repeated dependencies by their order instead of by marks took 22 instead of 16 where they
+//! are not sorted; not inlining the end of a node, 12.2 instead of 10.8.
 
 use arena::Arena;
 

@@ -36,9 +36,16 @@ impl Block {
         })
     }
 
-    /// What a slice of `len` values takes.
+    /// What a slice of `len` values takes; the sum of 16 of these fits `usize`.
+    ///
+    /// # Panics
+    ///
+    /// Panics when so many bytes fit no address space.
     pub(crate) const fn bytes<T>(len: usize) -> usize {
-        (len * size_of::<T>()).next_multiple_of(ALIGN)
+        match len.checked_mul(size_of::<T>()) {
+            Some(bytes) if bytes < usize::MAX / 16 - ALIGN => bytes.next_multiple_of(ALIGN),
+            _ => panic!("a graph fits an address space"),
+        }
     }
 
     /// What is left for slices.
@@ -171,6 +178,13 @@ mod tests {
         assert_eq!(*first, [7, 8, 7]);
         assert_eq!(*second, [0, 1]);
         assert!(empty.is_empty());
+    }
+
+    #[test]
+    #[should_panic(expected = "a graph fits an address space")]
+    fn sizes_do_not_wrap_around() {
+        // Times 16 this is 0.
+        crate::IdBuilder::with_capacity(1 << (usize::BITS - 4), 0);
     }
 
     #[test]
