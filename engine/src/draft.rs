@@ -354,8 +354,10 @@ impl Edges {
             .split_first_mut()
             .expect("an offset more than nodes");
         assert_eq!((nexts.len(), targets.len()), (nodes, list.len()));
-        // A place that is added to again and again waits for itself, so one that is met several
-        // times at once, as in a fan, is added to at the end. Else that costs a comparison.
+        // A place that is added to again and again waits for itself, so what is met several times at
+        // once, as in a fan, is added at the end: 0.89 to 0.94 times as long for such graphs, 1.01 to
+        // 1.02 for others. The same where targets go is 0.83 to 0.92 for such ones and 1.03 to 1.06
+        // for others, so there it is not done.
         let mut same = Same::default();
         for entry in list {
             let dependency = entry & NODE;
@@ -375,16 +377,10 @@ impl Edges {
         for next in &mut *nexts {
             start += std::mem::replace(next, start);
         }
-        let mut same = Same::default();
         let mut place = |entry: u32, target: u32| {
-            let dependency = entry & NODE;
-            if dependency != same.dependency {
-                nexts[same.dependency as usize] = same.value;
-                let value = nexts[dependency as usize];
-                same = Same { dependency, value };
-            }
-            targets[same.value as usize] = Target::from_bits(target | entry & ONLY);
-            same.value += 1;
+            let next = &mut nexts[(entry & NODE) as usize];
+            targets[*next as usize] = Target::from_bits(target | entry & ONLY);
+            *next += 1;
         };
         let mut joins = self.joins.iter().zip(nodes as u32..).peekable();
         let mut node = 0;
@@ -414,9 +410,6 @@ impl Edges {
                 Some((join, _)) => (join.first + join.members) as usize,
                 None => Target::from_bits(target).counter() as usize + 1,
             };
-        }
-        if !list.is_empty() {
-            nexts[same.dependency as usize] = same.value;
         }
     }
 }
