@@ -8,7 +8,7 @@ use std::sync::{Mutex, OnceLock};
 use arena::{AllocError, Arena};
 use intern::{Compact, Interner, Symbol};
 
-use crate::dependencies::Dependencies;
+use crate::draft::Draft;
 use crate::slice::{ArenaSlice, Block};
 use crate::work::{Closures, Work};
 use crate::{NodeError, Run};
@@ -87,19 +87,29 @@ pub struct Dag {
 pub(crate) struct Target(u32);
 
 impl Target {
-    const ONLY: u32 = 1 << 31;
+    pub(crate) const ONLY: u32 = 1 << 31;
     const WIDE: u32 = 1 << 30;
     /// From this many dependencies on, decrements of one counter are worth collecting.
-    const WIDE_FROM: u32 = 16;
+    pub(crate) const WIDE_FROM: u32 = 16;
 
     #[inline]
-    fn new(counter: u32, dependency_count: u32) -> Self {
+    pub(crate) fn new(counter: u32, dependency_count: u32) -> Self {
         debug_assert!(counter < Self::WIDE, "counter {counter} is too large");
         match dependency_count {
             1 => Self(counter | Self::ONLY),
             Self::WIDE_FROM.. => Self(counter | Self::WIDE),
             _ => Self(counter),
         }
+    }
+
+    #[inline]
+    pub(crate) fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    #[inline]
+    pub(crate) fn bits(self) -> u32 {
+        self.0
     }
 
     /// Index of the counter.
@@ -221,10 +231,7 @@ struct Renumbering {
 /// What a graph is made of.
 pub(crate) struct Parts<A> {
     pub(crate) closures: Closures,
-    /// By definition.
-    pub(crate) works: Vec<Work>,
-    /// By node.
-    pub(crate) dependencies: Dependencies,
+    pub(crate) draft: Draft,
     pub(crate) names: Option<DefinedNames>,
     /// Owns the memory of the closures, so it goes last: fields are dropped in order.
     pub(crate) arena: A,
@@ -253,7 +260,8 @@ impl Dag {
     /// edges fit `u32` and of nodes half of [`MOST_COUNTERS`].
     ///
     /// Without an order, definition `i` is node `i`, and its symbol has the index `i`. Everything
-    /// goes into one block of the arena.
+    /// goes into one block of the arena, or stays in that in which the draft is, where there is room
+    /// for it; what has none there goes into another one.
     pub(crate) fn freeze<A>(parts: Parts<A>) -> Result<Self, AllocError>
     where
         A: Arena + Send + 'static,
@@ -263,83 +271,56 @@ impl Dag {
             arena,
             closures,
             names,
-            works: defined,
-            mut dependencies,
+            draft,
         } = parts;
-        let nodes = defined.len();
         let (interner, order) = match names {
             None => (None, None),
             Some(DefinedNames { interner, order }) => (Some(interner), order),
         };
-
-        let edge_count = dependencies.edge_count();
-        let target_count = dependencies.target_count();
-        let level_count = dependencies.level_count();
-        let join_count = dependencies.joins().len();
+        let nodes = draft.len();
+        let edge_count = draft.edge_count(&draft.open());
+        let target_count = draft.target_count();
+        let level_count = draft.level_count();
+        let (mut rows, edges) = draft.into_parts();
+        let joins = edges.joins();
         let names_count = interner.as_ref().map_or(0, Compact::len);
-        let mut bytes = Block::bytes::<Work>(nodes)
-            + Block::bytes::<u32>(nodes + join_count)
-            + Block::bytes::<u32>(nodes + 1)
-            + Block::bytes::<Target>(target_count)
-            + Block::bytes::<Join>(join_count);
-        if order.is_some() {
-            bytes += Block::bytes::<Symbol>(nodes) + Block::bytes::<Option<NodeId>>(names_count);
-        }
-        // SAFETY: the slices go into the graph beside the arena, which is never reset and is
-        // dropped last; on an error they are dropped before it.
-        let block = unsafe { Block::new(&arena, bytes) };
-        let mut block = block?;
-        let works = match &order {
-            None => block.copy(&defined),
-            Some(order) => block.slice(nodes, |node| defined[order.definitions[node] as usize]),
+
+        let edges_bytes = Block::bytes::<u32>(nodes + 1) + Block::bytes::<Target>(target_count);
+        let joins_bytes = Block::bytes::<Join>(joins.len());
+        let names_bytes = match &order {
+            None => 0,
+            Some(_) => Self::renumbering_bytes(names_count),
         };
-        let joins = block.copy(dependencies.joins());
-        let mut counts = block.slice(nodes + join_count, |_| 0_u32);
+        let new_block = |bytes| {
+            // SAFETY: the slices go into the graph beside the arena, which is never reset and is
+            // dropped last; on an error they are dropped before it.
+            unsafe { Block::new(&arena, bytes) }
+        };
+        let missing = edges_bytes + joins_bytes + names_bytes;
+        let (works, counts, mut block) = match rows.take_slices(joins) {
+            Some((works, counts, block)) if block.bytes_left() >= missing => (works, counts, block),
+            Some((works, counts, _)) => (works, counts, new_block(missing)?),
+            None => {
+                let rows_bytes =
+                    Block::bytes::<Work>(nodes) + Block::bytes::<u32>(nodes + joins.len());
+                let mut block = new_block(rows_bytes + missing)?;
+                let works = block.copy(rows.works());
+                let counts = block.slice(nodes + joins.len(), |index| {
+                    let node = match index.checked_sub(nodes) {
+                        None => index,
+                        Some(join) => joins[join].first as usize,
+                    };
+                    rows.counts()[node]
+                });
+                (works, counts, block)
+            }
+        };
+        let own_counts = &counts[..nodes];
+        let root_count = own_counts.iter().filter(|&&count| count == 0).count();
         let mut offsets = block.slice(nodes + 1, |_| 0_u32);
-        let (list, parts) = dependencies.parts();
-        let mut start = 0;
-        let mut next_target = 0;
-        let mut root_count = 0;
-        for ((part, count), offset) in parts.iter_mut().zip(&mut *counts).zip(&mut *offsets) {
-            *count = part.end - start;
-            root_count += usize::from(*count == 0);
-            start = part.end;
-            *offset = next_target;
-            // From here on, where the next target of the node goes.
-            next_target += std::mem::replace(&mut part.targets, next_target);
-        }
-        offsets[nodes] = next_target;
-        for (join, counter) in joins.iter().zip(nodes..) {
-            counts[counter] = counts[join.first as usize];
-        }
-        // In the order of the nodes they lead to.
         let mut targets = block.slice(target_count, |_| Target(0));
-        let filled = &mut targets[..];
-        let mut start = 0;
-        let mut node = 0;
-        let mut next_join = 0;
-        while node < nodes {
-            let end = parts[node].end as usize;
-            let own = &list[start..end];
-            start = end;
-            let mut counter = node;
-            node += 1;
-            if let Some(join) = joins.get(next_join)
-                && join.first as usize == counter
-            {
-                counter = nodes + next_join;
-                next_join += 1;
-                // The other members have no targets of their own.
-                node += join.members as usize - 1;
-                start = parts[node - 1].end as usize;
-            }
-            let target = Target::new(counter as u32, own.len() as u32);
-            for &dependency in own {
-                let next = &mut parts[dependency as usize].targets;
-                filled[*next as usize] = target;
-                *next += 1;
-            }
-        }
+        edges.fill(own_counts, &mut offsets, &mut targets);
+        let joins = block.copy(joins);
         let renumbering = order.map(|order| {
             let symbols = block.slice(nodes, |node| {
                 order.symbols[order.definitions[node] as usize]
@@ -372,6 +353,11 @@ impl Dag {
             _closures: closures,
             _arena: Mutex::new(Box::new(arena)),
         })
+    }
+
+    /// Room for the numbers of nodes that have other ones than their names.
+    pub(crate) fn renumbering_bytes(names: usize) -> usize {
+        Block::bytes::<Symbol>(names) + Block::bytes::<Option<NodeId>>(names)
     }
 
     /// Number of nodes.

@@ -36,9 +36,21 @@ impl Block {
         })
     }
 
-    /// What a slice of `len` values takes.
+    /// What a slice of `len` values takes; the sum of 16 of these fits `usize`.
+    ///
+    /// # Panics
+    ///
+    /// Panics when so many bytes fit no address space.
     pub(crate) const fn bytes<T>(len: usize) -> usize {
-        (len * size_of::<T>()).next_multiple_of(ALIGN)
+        match len.checked_mul(size_of::<T>()) {
+            Some(bytes) if bytes < usize::MAX / 16 - ALIGN => bytes.next_multiple_of(ALIGN),
+            _ => panic!("a graph fits an address space"),
+        }
+    }
+
+    /// What is left for slices.
+    pub(crate) fn bytes_left(&self) -> usize {
+        self.bytes_left
     }
 
     /// Cuts off a slice that is a copy of `values`.
@@ -78,7 +90,11 @@ impl Block {
     }
 
     /// Takes memory for `len` values, which is valid for writes, aligned, and nobody else's.
-    fn cut<T>(&mut self, len: usize) -> NonNull<T> {
+    ///
+    /// # Panics
+    ///
+    /// Panics when the block was made too small.
+    pub(crate) fn cut<T>(&mut self, len: usize) -> NonNull<T> {
         const { assert!(align_of::<T>() <= ALIGN) };
         let bytes = Self::bytes::<T>(len);
         assert!(
@@ -109,12 +125,24 @@ unsafe impl<T: Send> Send for ArenaSlice<T> {}
 // SAFETY: a shared `ArenaSlice` only hands out `&[T]`.
 unsafe impl<T: Sync> Sync for ArenaSlice<T> {}
 
+impl<T> ArenaSlice<T> {
+    /// The slice of `len` values that begins at `start`.
+    ///
+    /// # Safety
+    ///
+    /// The values are initialised and in memory that [`Block::cut`] has taken, and nothing else
+    /// uses them.
+    pub(crate) unsafe fn new(start: NonNull<T>, len: usize) -> Self {
+        Self { start, len }
+    }
+}
+
 impl<T> Deref for ArenaSlice<T> {
     type Target = [T];
 
     #[inline]
     fn deref(&self) -> &[T] {
-        // SAFETY: `Block::slice` initialised `len` values from `start` on, which belong to this
+        // SAFETY: `len` values from `start` on are initialised, by `Block` or who called `new`, and belong to this
         // slice alone; they live as long as the arena, which the caller of `Block::new` keeps;
         // `&self` excludes a mutable borrow.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
@@ -150,6 +178,13 @@ mod tests {
         assert_eq!(*first, [7, 8, 7]);
         assert_eq!(*second, [0, 1]);
         assert!(empty.is_empty());
+    }
+
+    #[test]
+    #[should_panic(expected = "a graph fits an address space")]
+    fn sizes_do_not_wrap_around() {
+        // Times 16 this is 0.
+        crate::IdBuilder::with_capacity(1 << (usize::BITS - 4), 0);
     }
 
     #[test]

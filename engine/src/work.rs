@@ -24,6 +24,15 @@ unsafe impl Send for Work {}
 unsafe impl Sync for Work {}
 
 impl Work {
+    /// Work that does nothing, of no closure.
+    #[cfg(test)]
+    pub(crate) fn nothing() -> Self {
+        Self {
+            call: |_, _| Ok(()),
+            closure: NonNull::dangling(),
+        }
+    }
+
     /// Calls the closure.
     ///
     /// # Safety
