@@ -38,7 +38,7 @@ use worker::Worker;
 /// run one after the other. A look takes 17 ns of a walk, so it costs a node 0.13 ns.
 const MOST_NODES_A_LOOK: u32 = 128;
 /// Time a worker means to work between two looks at the clock, which take 25 ns each.
-const LOOK_NS: f32 = 2_000.0;
+const LOOK_NS: f32 = 4_000.0;
 /// The same where earlier runs said that it does not pay to share, until nodes take so many times as
 /// long as they did.
 const LONG_LOOK_NS: f32 = 30_000.0;
@@ -88,6 +88,8 @@ const LOOKS_BEFORE_RETIRING: u32 = 32;
 /// over then, but every level waits for the one before: for a cache line from one core to the other.
 const LEAST_LEVELLED_NS: f32 = 5.0;
 const MOST_LEVELLED_NS: f32 = 20_000.0;
+/// A worker takes about so much of a level at a time.
+const PIECE_NS: f32 = 2_000.0;
 /// From this time of the nodes of a level together on, they are taken in the first run already, when nodes are not coarse.
 const SURE_LEVEL_NS: f32 = 2_500.0;
 /// How often a worker looks whether a level has ended before it takes from the shares of others.
@@ -98,10 +100,10 @@ const LOOKS_BEFORE_HELPING: u32 = 16;
 /// the two ways even where that lost: several in a row, because the first must wake threads. A way that
 /// lost by much is tried more rarely.
 const WORTH_SHARING: f32 = 0.97;
-const RUNS_BEFORE_COMPARING: u32 = 32;
+const RUNS_BEFORE_COMPARING: u32 = 128;
 const RUNS_TO_RETRY: u32 = 4;
 const LOST_BY_MUCH: f32 = 1.2;
-const RARELY: u32 = 8;
+const RARELY: u32 = 4;
 /// Runs of at most this time are never taken for granted to win by sharing: caches are cold in a first
 /// run, and threads may sleep in all of them. The run alone wakes one for those that follow when so many
 /// runs take longer than [`ASLEEP_BEAT_NS`] and nodes are coarse.

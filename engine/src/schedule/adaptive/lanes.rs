@@ -76,6 +76,7 @@ impl Lanes {
         mut wait: impl FnMut(u32) -> Wait,
     ) {
         let mut level = Range { start: 0, end: 0 };
+        let mut share = level.clone();
         let mut following = ends.iter();
         let mut asked = 0;
         loop {
@@ -85,9 +86,10 @@ impl Lanes {
                     return;
                 };
                 level = level.end..end;
+                share = self.share(worker, &level);
                 asked = 0;
             }
-            let mut piece = match self.take(worker, &level, most) {
+            let mut piece = match self.take(worker, &share, most) {
                 Some(piece) => piece,
                 None => {
                     let answer = wait(asked);
@@ -107,7 +109,7 @@ impl Lanes {
                 run(piece);
                 self.note_finished(worker, count);
                 // The other counts are only read when there is nothing else to do.
-                piece = self.take(worker, &level, most).unwrap_or(0..0);
+                piece = self.take(worker, &share, most).unwrap_or(0..0);
             }
         }
     }
@@ -127,15 +129,22 @@ impl Lanes {
 
     fn take_from_others(&self, worker: usize, level: &Range<u32>, most: u32) -> Option<Range<u32>> {
         let workers = self.0.len();
-        (1..workers).find_map(|offset| self.take((worker + offset) % workers, level, most))
+        (1..workers).find_map(|offset| {
+            let owner = (worker + offset) % workers;
+            self.take(owner, &self.share(owner, level), most)
+        })
     }
 
-    /// Takes up to `most` entries of the share of `owner` in `level`.
-    fn take(&self, owner: usize, level: &Range<u32>, most: u32) -> Option<Range<u32>> {
+    /// The share of `owner` in `level`.
+    fn share(&self, owner: usize, level: &Range<u32>) -> Range<u32> {
         let workers = self.0.len() as u64;
         let width = u64::from(level.end - level.start);
-        let bound = |owner: u64| level.start + (width * owner).div_ceil(workers) as u32;
-        let share = bound(owner as u64)..bound(owner as u64 + 1);
+        let bound = |owner: usize| level.start + (width * owner as u64).div_ceil(workers) as u32;
+        bound(owner)..bound(owner + 1)
+    }
+
+    /// Takes up to `most` entries of this share of `owner`.
+    fn take(&self, owner: usize, share: &Range<u32>, most: u32) -> Option<Range<u32>> {
         let mark = &self.0[owner].handed_out;
         let mut handed_out = mark.load(Ordering::Relaxed);
         loop {

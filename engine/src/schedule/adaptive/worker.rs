@@ -13,8 +13,8 @@ use super::lanes::{Lanes, Wait};
 use super::pool::{Pool, count_down};
 use super::{
     ASLEEP_BEAT_NS, COARSE_NS, HUNGRY_BEAT_NS, LOOK_NS, LOOKS_BEFORE_HELPING,
-    LOOKS_BEFORE_RETIRING, MOST_COLLECTED, PATIENCE_NS, PUBLISH_NS, ROUNDS_BEFORE_YIELD, SHARE_NS,
-    Team, WAKE_NS,
+    LOOKS_BEFORE_RETIRING, MOST_COLLECTED, PATIENCE_NS, PIECE_NS, PUBLISH_NS, ROUNDS_BEFORE_YIELD,
+    SHARE_NS, Team, WAKE_NS,
 };
 
 /// What stands for all nodes of a run where it is taken from a shelf: the run goes level by level.
@@ -187,10 +187,7 @@ impl<'p> Worker<'p> {
             self.pool.wake_one();
         }
         let is_coarse = cost_ns >= COARSE_NS;
-        let most = match is_coarse {
-            true => 1,
-            false => (LOOK_NS / cost_ns) as u32,
-        };
+        let most = (PIECE_NS / cost_ns).max(1.0) as u32;
         let mut is_tired = false;
         let mut is_patient = patience(self.meter.clock, self.yields);
         let (mut busy_ns, mut ran) = (0.0, 0);
