@@ -207,6 +207,13 @@ impl Hints {
         self.runs.store(runs, Ordering::Relaxed);
     }
 
+    /// Makes the next run that many after a multiple of `period`.
+    pub(crate) fn go_back_to(&self, turn: u32, period: u32) {
+        let runs = self.runs.load(Ordering::Relaxed);
+        self.runs
+            .store(runs - runs % period + turn, Ordering::Relaxed);
+    }
+
     /// Counts a run and returns how many there were before.
     pub(crate) fn count_run(&self) -> u32 {
         self.runs.fetch_add(1, Ordering::Relaxed)

@@ -101,7 +101,12 @@ const LOOKS_BEFORE_HELPING: u32 = 16;
 /// lost by much is tried more rarely.
 const WORTH_SHARING: f32 = 0.97;
 const RUNS_BEFORE_COMPARING: u32 = 128;
-const RUNS_TO_RETRY: u32 = 4;
+const FIRST_SHARE_TURN: u32 = 1;
+const FIRST_LEVEL_TURN: u32 = 5;
+const LAST_LEVEL_TURN: u32 = 8;
+/// A shared run that takes so many times as long as expected counts as that, and that way is tried again
+/// at once.
+const OUTLIER: f32 = 1.5;
 const LOST_BY_MUCH: f32 = 1.2;
 const RARELY: u32 = 4;
 /// Runs of at most this time are never taken for granted to win by sharing: caches are cold in a first
@@ -431,7 +436,7 @@ mod tests {
 
     /// Makes the next run of `dag` go level by level.
     fn expect_levels(dag: &Dag) {
-        dag.hints().pretend(10_000.0, RUNS_TO_RETRY + 1);
+        dag.hints().pretend(10_000.0, FIRST_LEVEL_TURN);
         let plan = Estimate::new(dag, 2, Clock::new()).plan(dag);
         assert_eq!(plan, Plan::Level);
     }

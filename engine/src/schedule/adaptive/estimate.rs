@@ -4,11 +4,12 @@ use crate::Dag;
 use crate::clock::{Clock, Ticks};
 
 use super::{
-    ASLEEP_BEAT_NS, COARSE_LEFT_NS, COARSE_NS, FINE_WALK_NS, FINE_WIDTH_NS, LEAST_LEVELLED_NS,
-    LEAST_SHARED, LEAST_WALK_NODE_NS, LEAST_WALK_NS, LEAST_WIDTH, LONG_LOOK_NS, LOOK_NS,
-    LOST_BY_MUCH, MOST_LEVELLED_NS, MOST_NODES_A_LONG_LOOK, MOST_NODES_A_LOOK, MOST_OVERHEAD_NS,
-    MOST_SHARED, RARELY, RUNS_BEFORE_COMPARING, RUNS_TO_RETRY, SHARED_EDGE_NS, SHARED_NODE_NS,
-    SHORT_RUN_NS, SURE_LEVEL_NS, SURE_NS, SURPRISE, TRIED_WIDTH_NS, WORTH_SHARING,
+    ASLEEP_BEAT_NS, COARSE_LEFT_NS, COARSE_NS, FINE_WALK_NS, FINE_WIDTH_NS, FIRST_LEVEL_TURN,
+    FIRST_SHARE_TURN, LAST_LEVEL_TURN, LEAST_LEVELLED_NS, LEAST_SHARED, LEAST_WALK_NODE_NS,
+    LEAST_WALK_NS, LEAST_WIDTH, LONG_LOOK_NS, LOOK_NS, LOST_BY_MUCH, MOST_LEVELLED_NS,
+    MOST_NODES_A_LONG_LOOK, MOST_NODES_A_LOOK, MOST_OVERHEAD_NS, MOST_SHARED, OUTLIER, RARELY,
+    RUNS_BEFORE_COMPARING, SHARED_EDGE_NS, SHARED_NODE_NS, SHORT_RUN_NS, SURE_LEVEL_NS, SURE_NS,
+    SURPRISE, TRIED_WIDTH_NS, WORTH_SHARING,
 };
 
 /// How long nodes take, by looking at the clock once for many of them.
@@ -139,8 +140,8 @@ impl Estimate {
         let is_rare_round = (run / RUNS_BEFORE_COMPARING).is_multiple_of(RARELY);
         let tried = match turn {
             0 => Plan::Compare,
-            1..=RUNS_TO_RETRY => Plan::Share,
-            _ if turn <= 2 * RUNS_TO_RETRY => Plan::Level,
+            FIRST_SHARE_TURN..FIRST_LEVEL_TURN => Plan::Share,
+            FIRST_LEVEL_TURN..=LAST_LEVEL_TURN => Plan::Level,
             _ => Plan::Decide,
         };
         let is_sure = alone_ns >= SURE_NS && alone_ns * nodes >= SHORT_RUN_NS;
@@ -208,11 +209,22 @@ impl Estimate {
         if is_cheaper || is_dearer {
             return hints.alone.forget();
         }
-        let overhead_ns = (wall_ns - alone_ns / self.parallelism).max(0.0);
-        match plan {
-            Plan::Level => hints.levels.note(overhead_ns),
-            _ => hints.sharing.note(overhead_ns),
+        let (hint, turn) = match plan {
+            Plan::Level => (&hints.levels, FIRST_LEVEL_TURN),
+            _ => (&hints.sharing, FIRST_SHARE_TURN),
+        };
+        let part_ns = alone_ns / self.parallelism;
+        // Less than nothing where the time alone was too long: that of a first run is, in cold caches.
+        let mut overhead_ns = wall_ns - part_ns;
+        if let Some(before_ns) = hint.get() {
+            let most_ns = (part_ns + before_ns) * OUTLIER;
+            if wall_ns > most_ns {
+                // It may have been the machine, so it counts for less, and the next runs will tell.
+                hints.go_back_to(turn, RUNS_BEFORE_COMPARING);
+                overhead_ns = most_ns - part_ns;
+            }
         }
+        hint.note(overhead_ns);
     }
 
     /// Nodes to run before the next look.
