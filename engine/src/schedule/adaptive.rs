@@ -108,6 +108,9 @@ const LAST_LEVEL_TURN: u32 = 8;
 /// at once.
 const OUTLIER: f32 = 1.5;
 const LOST_BY_MUCH: f32 = 1.2;
+/// Levels win when they are not slower by more than this: their first runs make their list, and the
+/// caches are full of counters then.
+const TIE: f32 = 0.96;
 const RARELY: u32 = 4;
 /// Runs of at most this time are never taken for granted to win by sharing: caches are cold in a first
 /// run, and threads may sleep in all of them. The run alone wakes one for those that follow when so many

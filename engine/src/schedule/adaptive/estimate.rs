@@ -9,7 +9,7 @@ use super::{
     LEAST_WALK_NS, LEAST_WIDTH, LONG_LOOK_NS, LOOK_NS, LOST_BY_MUCH, MOST_LEVELLED_NS,
     MOST_NODES_A_LONG_LOOK, MOST_NODES_A_LOOK, MOST_OVERHEAD_NS, MOST_SHARED, OUTLIER, RARELY,
     RUNS_BEFORE_COMPARING, SHARED_EDGE_NS, SHARED_NODE_NS, SHORT_RUN_NS, SURE_LEVEL_NS, SURE_NS,
-    SURPRISE, TRIED_WIDTH_NS, WORTH_SHARING,
+    SURPRISE, TIE, TRIED_WIDTH_NS, WORTH_SHARING,
 };
 
 /// How long nodes take, by looking at the clock once for many of them.
@@ -150,10 +150,15 @@ impl Estimate {
         }
         let part_ns = alone_ns / self.parallelism;
         let beyond = |overhead_ns: f32| part_ns + overhead_ns;
+        let in_favour = |node_ns: f32| node_ns * TIE;
         let mut ways = [
             (Plan::StayAlone, !is_sure, Some(alone_ns * WORTH_SHARING)),
             (Plan::Share, may_share, hints.sharing.get().map(beyond)),
-            (Plan::Level, may_level, hints.levels.get().map(beyond)),
+            (
+                Plan::Level,
+                may_level,
+                hints.levels.get().map(beyond).map(in_favour),
+            ),
         ]
         .into_iter()
         .filter(|&(_, is_possible, _)| is_possible)
