@@ -140,7 +140,8 @@ pub(crate) struct Join {
 }
 
 /// What earlier runs of a graph learned: hints by which a later one decides at once whether threads
-/// pay. They publish nothing, so no ordering is needed.
+/// pay. They publish nothing, so no ordering is needed. Schedulers with different numbers of workers
+/// that run the same graph mislead each other, for some runs.
 #[derive(Debug, Default)]
 pub(crate) struct Hints {
     /// What a node took on one thread.
@@ -187,7 +188,7 @@ impl Hint {
 
 impl Hints {
     /// As [`Hint::note`] for a run alone. When it is far from what it was, the nodes do something else
-    /// now, and what was known is forgotten.
+    /// now, and it is believed at once.
     pub(crate) fn note_alone(&self, nanoseconds: f32) {
         if let Some(before) = self.alone.get()
             && (nanoseconds > before * 1.5 || nanoseconds * 1.5 < before)

@@ -212,10 +212,14 @@ impl List {
 
     /// Takes part, as the scheduler's workers do, until the list has ended or this worker was
     /// asked more than `patience` times in a level that did not end.
-    fn work(&self, worker: usize, patience: u32) {
+    fn work(&self, worker: usize, workers: usize, patience: u32) {
         loop {
             let mut is_tired = false;
             let run = |piece: std::ops::Range<u32>| {
+                // With three workers these are more interleavings than can be tried.
+                if workers == 2 && self.pool.is_alone() && self.pool.shelved(worker) == 0 {
+                    self.invite(worker, workers);
+                }
                 for entry in piece {
                     self.run(entry);
                 }
@@ -243,6 +247,14 @@ impl List {
         }
     }
 
+    fn invite(&self, worker: usize, workers: usize) {
+        let mut tokens = vec![0; workers - 1];
+        self.pool.publish(worker, &mut tokens, workers - 1, 1.0);
+        if self.pool.asleep() > 0 {
+            self.pool.wake_one();
+        }
+    }
+
     fn run(&self, entry: u32) {
         let starts = std::iter::once(&0).chain(&self.ends);
         let start = *starts.take_while(|&&start| start <= entry).last().unwrap();
@@ -262,23 +274,27 @@ fn check_levels(preemptions: usize, workers: usize, ends: &'static [u32], patien
         let list = Arc::new(List::new(workers, ends));
         list.lanes.begin();
         list.pool.begin(std::ptr::null_mut());
-        let mut tokens = vec![0; workers - 1];
-        list.pool.publish(0, &mut tokens, workers - 1, 1.0);
+        list.invite(0, workers);
         let threads: Vec<_> = (1..workers)
             .map(|worker| {
                 let list = Arc::clone(&list);
                 thread::spawn(move || {
                     let mut token = Vec::new();
-                    if list.pool.wait_as_thread(worker, &mut token, impatient) {
-                        list.work(worker, patience);
+                    while list.pool.wait_as_thread(worker, &mut token, impatient) {
+                        list.work(worker, workers, patience);
+                        token.clear();
+                        // Nobody is invited twice, see there.
+                        if workers > 2 {
+                            break;
+                        }
                     }
                 })
             })
             .collect();
-        list.work(0, patience);
+        list.work(0, workers, patience);
         let mut token = Vec::new();
         while list.pool.wait_as_caller(&mut token, impatient) {
-            list.work(0, patience);
+            list.work(0, workers, patience);
         }
         let last = list.runs.len();
         // SAFETY: the checker watches, see above.
@@ -297,11 +313,11 @@ fn two_workers_run_levels_one_after_the_other() {
 }
 
 #[test]
-fn worker_that_leaves_between_levels_is_not_missed() {
+fn worker_that_leaves_between_levels_may_come_back() {
     check_levels(2, 2, &[2, 3, 5], 0);
 }
 
 #[test]
 fn three_workers_run_levels_one_after_the_other() {
-    check_levels(1, 3, &[3, 4], u32::MAX);
+    check_levels(1, 3, &[2, 3], u32::MAX);
 }

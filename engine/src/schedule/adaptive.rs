@@ -37,7 +37,7 @@ use worker::Worker;
 /// Nodes that run at most between two looks at the clock: so many that are slow after cheap ones may
 /// run one after the other. A look takes 17 ns of a walk, so it costs a node 0.13 ns.
 const MOST_NODES_A_LOOK: u32 = 128;
-/// Time a worker means to work between two looks at the clock, which take 25 ns each.
+/// Time a worker means to work between two looks at the clock.
 const LOOK_NS: f32 = 4_000.0;
 /// The same where earlier runs said that it does not pay to share, until nodes take so many times as
 /// long as they did.
@@ -90,7 +90,7 @@ const LEAST_LEVELLED_NS: f32 = 5.0;
 const MOST_LEVELLED_NS: f32 = 20_000.0;
 /// A worker takes about so much of a level at a time.
 const PIECE_NS: f32 = 2_000.0;
-/// From this time of the nodes of a level together on, they are taken in the first run already, when nodes are not coarse.
+/// When the nodes of a level take this long together, and are not coarse, the first run goes by level already.
 const SURE_LEVEL_NS: f32 = 2_500.0;
 /// How often a worker looks whether a level has ended before it takes from the shares of others.
 const LOOKS_BEFORE_HELPING: u32 = 16;
@@ -131,13 +131,14 @@ const MOST_COLLECTED: u32 = 64;
 /// Nodes of about 10 ns and more are shared where that was not slower before, those of half a
 /// microsecond whenever others are ready, unless the run is short. What a node costs is found while a
 /// graph runs, so where many cheap nodes are followed by slow ones, up to 256 of these may run one
-/// after the other first. A graph is run alone, by handing over nodes and level by level in turn until
-/// one of them has won, some ten runs, and is tried the other ways now and then; so nodes must not count on
-/// others running at the same time, as with every scheduler.
+/// after the other first. Runs of a graph try its ways, alone unless they are long, by handing over nodes
+/// and level by level, some ten runs, keep to what won, and try the others now and then; so nodes must not
+/// count on others running at the same time, as with every scheduler.
 ///
 /// Where nothing is shared a run costs what a walk costs, and a look at the clock now and then. It
-/// blocks the calling thread until the last node has ended. After those ten runs one with the same
-/// [`Outcome`] whose nodes complete allocates nothing.
+/// blocks the calling thread until the last node has ended. From the second run with the same [`Outcome`]
+/// on, a run of nodes that complete allocates nothing, but for lists that are made when a way is tried
+/// first and lists of the workers that grow now and then, a bounded number of times.
 ///
 /// # Examples
 ///
@@ -230,9 +231,7 @@ impl Adaptive {
             states.fill(0..nodes, NodeState::Pending);
         } else {
             plan = estimate.plan(dag);
-            if plan == Plan::Compare && estimate.is_worth_waking(nodes) && self.is_asleep() {
-                self.team.pool.wake_one();
-            }
+            let is_compared = plan == Plan::Compare;
             loop {
                 if matches!(plan, Plan::Share | Plan::Level) {
                     seat = self.take_seat();
@@ -249,14 +248,17 @@ impl Adaptive {
                     plan = Plan::Decide;
                     break;
                 }
+                plan = estimate.look(next - first, nodes - next);
                 if next == nodes {
                     *is_incomplete = shared.is_incomplete();
                     if let Some(alone_ns) = estimate.average_ns() {
                         dag.hints().note_alone(alone_ns);
                     }
+                    if is_compared && estimate.is_worth_waking(nodes) && self.is_asleep() {
+                        self.team.pool.wake_one();
+                    }
                     return;
                 }
-                plan = estimate.look(next - first, nodes - next);
             }
         }
         if plan != Plan::Level {
@@ -272,7 +274,12 @@ impl Adaptive {
                 seat = self.take_seat();
             }
         }
+        let mut took = None;
         if let Some(mut seat) = seat {
+            if plan == Plan::Level {
+                // Made once, not in the time of the run.
+                dag.levels();
+            }
             let start = Clock::now();
             let stack = std::mem::take(&mut *seat);
             let mut caller = Worker::new(&self.team, 0, self.clock, stack);
@@ -280,14 +287,18 @@ impl Adaptive {
                 Plan::Level => caller.begin_levels(estimate.meter.cost_ns),
                 _ => caller.begin(&execution, is_fresh.then_some(next), estimate.meter),
             });
-            if is_fresh {
-                let elapsed_ns = self.clock.elapsed_ns(start, Clock::now());
-                let wall_ns = elapsed_ns / (nodes - next) as f32;
-                estimate.note_shared(dag, plan, wall_ns, caller.busy_ns());
-            }
+            let elapsed_ns = self.clock.elapsed_ns(start, Clock::now());
+            took = Some((elapsed_ns / (nodes - next) as f32, caller.busy_ns()));
             *seat = caller.into_stack();
         }
         (*failures, *is_incomplete) = execution.finish();
+        if let Some((wall_ns, busy_ns)) = took
+            && is_fresh
+            && !*is_incomplete
+            && !shared.is_observed()
+        {
+            estimate.note_shared(dag, plan, wall_ns, busy_ns);
+        }
     }
 
     /// Whether threads sleep and none is about to take part.
@@ -521,26 +532,106 @@ mod tests {
         }
     }
 
+    /// Ends when two nodes are there, or fails after a long time.
+    fn meet(arrived: &AtomicU32) -> Result<(), NodeError> {
+        arrived.fetch_add(1, Ordering::Relaxed);
+        let start = Instant::now();
+        while arrived.load(Ordering::Relaxed) < 2 {
+            if start.elapsed() > Duration::from_secs(20) {
+                return Err("nobody came".into());
+            }
+            std::hint::spin_loop();
+        }
+        Ok(())
+    }
+
     #[test]
-    fn workers_that_leave_a_level_that_takes_long_are_not_missed() {
+    fn workers_that_leave_a_level_that_takes_long_come_back() {
         for workers in WORKERS {
             let scheduler = Adaptive::new(workers).unwrap();
-            let shape = shape::layered(100, 1);
-            let dag = shape.build(arena::Bump::default(), |index| {
+            let arrived = Arc::new(AtomicU32::new(0));
+            let mut graph = IdBuilder::new();
+            // Ten times a worker's patience.
+            let long = graph.node([], |_| {
+                let start = Instant::now();
+                while start.elapsed() < Duration::from_micros(400) {
+                    std::hint::spin_loop();
+                }
+                Ok(())
+            });
+            let short = graph.node([], |_| Ok(()));
+            let both = [long.unwrap(), short.unwrap()];
+            for _ in 0..2 {
+                let arrived = Arc::clone(&arrived);
+                graph.node(both, move |_| meet(&arrived)).unwrap();
+            }
+            let dag = graph.build().unwrap();
+            for _ in 0..20 {
+                arrived.store(0, Ordering::Relaxed);
+                expect_levels(&dag);
+                assert!(scheduler.run(&dag).all_completed(), "{workers} workers");
+            }
+        }
+    }
+
+    #[test]
+    fn all_workers_are_woken_for_levels() {
+        for workers in WORKERS {
+            let scheduler = Adaptive::new(workers).unwrap();
+            let arrived = Arc::new(AtomicU32::new(0));
+            let dag = shape::independent(workers).build(arena::Bump::default(), |_| {
+                let arrived = Arc::clone(&arrived);
                 move |_: &Run<'_>| {
+                    arrived.fetch_add(1, Ordering::Relaxed);
                     let start = Instant::now();
-                    // Every second level has one node that takes ten times a worker's patience.
-                    while index % 20 == 0 && start.elapsed() < Duration::from_micros(400) {
-                        std::hint::spin_loop();
+                    while arrived.load(Ordering::Relaxed) < workers as u32 {
+                        assert!(start.elapsed() < Duration::from_secs(20), "somebody slept");
+                        std::thread::yield_now();
                     }
                     Ok(())
                 }
             });
             let dag = dag.unwrap();
             for _ in 0..20 {
+                arrived.store(0, Ordering::Relaxed);
                 expect_levels(&dag);
-                assert!(scheduler.run(&dag).all_completed());
+                assert!(scheduler.run(&dag).all_completed(), "{workers} workers");
             }
         }
+    }
+
+    #[test]
+    fn runs_that_were_stopped_teach_nothing() {
+        let scheduler = Adaptive::new(2).unwrap();
+        let token = CancelToken::new();
+        token.cancel();
+        let dag = shape::layered(1_000, 1).build(arena::Bump::default(), |_| |_: &Run<'_>| Ok(()));
+        let dag = dag.unwrap();
+        let options = Options {
+            cancel: Some(&token),
+            ..Options::default()
+        };
+        for turn in [FIRST_SHARE_TURN, FIRST_LEVEL_TURN] {
+            dag.hints().pretend(10_000.0, turn);
+            scheduler.run_with(&dag, &options, &mut Outcome::new());
+            assert_eq!(dag.hints().alone.get(), Some(10_000.0));
+            assert_eq!(dag.hints().sharing.get(), None);
+            assert_eq!(dag.hints().levels.get(), None);
+        }
+    }
+
+    #[test]
+    fn walk_alone_corrects_what_a_node_was_taken_to_cost() {
+        let scheduler = Adaptive::new(2).unwrap();
+        let dag = shape::independent(60).build(arena::Bump::default(), |_| |_: &Run<'_>| Ok(()));
+        let dag = dag.unwrap();
+        dag.hints().pretend(400.0, 0);
+        assert!(scheduler.run(&dag).all_completed());
+        assert!(
+            dag.hints()
+                .alone
+                .get()
+                .is_some_and(|alone_ns| alone_ns < 400.0)
+        );
     }
 }

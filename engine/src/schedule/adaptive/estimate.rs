@@ -173,7 +173,13 @@ impl Estimate {
         {
             return plan;
         }
-        best.map_or(Plan::Share, |(plan, _)| plan)
+        best.map_or_else(
+            || match may_share {
+                true => Plan::Share,
+                false => Plan::Level,
+            },
+            |(plan, _)| plan,
+        )
     }
 
     /// Whether nodes of this cost are enough to be shared when so many are left.
@@ -289,9 +295,9 @@ pub(super) enum Plan {
     Share,
     /// By sharing one level after the other.
     Level,
-    /// By a walk to the end, to know what the others are worth.
+    /// As `StayAlone`, to know what the others are worth.
     Compare,
-    /// By a walk to the end.
+    /// By a walk to the end, unless nodes take much longer than they did.
     StayAlone,
 }
 

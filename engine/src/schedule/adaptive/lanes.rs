@@ -75,41 +75,36 @@ impl Lanes {
         mut run: impl FnMut(Range<u32>),
         mut wait: impl FnMut(u32) -> Wait,
     ) {
-        let mut level = Range { start: 0, end: 0 };
-        let mut share = level.clone();
-        let mut following = ends.iter();
-        let mut asked = 0;
-        loop {
-            let finished = self.finished();
-            while finished >= level.end {
-                let Some(&end) = following.next() else {
-                    return;
-                };
-                level = level.end..end;
-                share = self.share(worker, &level);
-                asked = 0;
-            }
-            let mut piece = match self.take(worker, &share, most) {
-                Some(piece) => piece,
-                None => {
-                    let answer = wait(asked);
-                    asked += 1;
-                    match answer {
-                        Wait::Look => continue,
-                        Wait::Help => match self.take_from_others(worker, &level, most) {
-                            Some(piece) => piece,
-                            None => continue,
-                        },
-                        Wait::Leave => return,
-                    }
-                }
-            };
-            while !piece.is_empty() {
+        let mut work_on = |owner: usize, share: &Range<u32>| {
+            let piece = self.take(owner, share, most);
+            piece.is_some_and(|piece| {
                 let count = piece.len() as u32;
                 run(piece);
                 self.note_finished(worker, count);
-                // The other counts are only read when there is nothing else to do.
-                piece = self.take(worker, &share, most).unwrap_or(0..0);
+                true
+            })
+        };
+        let mut start = 0;
+        for &end in ends {
+            let level = start..end;
+            start = end;
+            // A share that is used up stays so.
+            let share = self.share(worker, &level);
+            while work_on(worker, &share) {}
+            let mut asked = 0;
+            while self.finished() < end {
+                match wait(asked) {
+                    Wait::Look => {}
+                    Wait::Help => {
+                        let workers = self.0.len();
+                        (1..workers).any(|offset| {
+                            let owner = (worker + offset) % workers;
+                            work_on(owner, &self.share(owner, &level))
+                        });
+                    }
+                    Wait::Leave => return,
+                }
+                asked += 1;
             }
         }
     }
@@ -125,14 +120,6 @@ impl Lanes {
     fn note_finished(&self, worker: usize, count: u32) {
         let finished = &self.0[worker].finished;
         finished.store(finished.load(Ordering::Relaxed) + count, Ordering::Release);
-    }
-
-    fn take_from_others(&self, worker: usize, level: &Range<u32>, most: u32) -> Option<Range<u32>> {
-        let workers = self.0.len();
-        (1..workers).find_map(|offset| {
-            let owner = (worker + offset) % workers;
-            self.take(owner, &self.share(owner, level), most)
-        })
     }
 
     /// The share of `owner` in `level`.

@@ -25,7 +25,7 @@ pub(super) struct Worker<'p> {
     pool: &'p Pool<Execution<'static>>,
     lanes: &'p Lanes,
     index: usize,
-    /// Counters that have come to 0 and whose nodes are to be run, the next one last.
+    /// Counters that have come to 0 and whose nodes are to be run, the next one last; or [`LEVELS`].
     stack: Vec<u32>,
     /// Whether there may be something on the own shelf.
     published: bool,
@@ -175,45 +175,40 @@ impl<'p> Worker<'p> {
         let levels = execution.dag().levels();
         let (nodes, ends) = (levels.nodes(), levels.ends());
         let cost_ns = self.meter.cost_ns;
-        // One stands for this worker, the others are for those who come.
-        let others = self.stack.len() - 1;
-        self.pool
-            .publish(self.index, &mut self.stack, others, cost_ns);
-        if others > 0
-            && self.pool.hungry() == 0
-            && self.pool.asleep() > 0
-            && cost_ns * nodes.len() as f32 >= WAKE_NS
-        {
-            self.pool.wake_one();
-        }
         let is_coarse = cost_ns >= COARSE_NS;
         let most = (PIECE_NS / cost_ns).max(1.0) as u32;
+        let workers = self.pool.workers();
+        let mut tokens = std::mem::take(&mut self.stack);
+        // One stands for this worker, the others are for those who come.
+        tokens.pop();
+        self.invite(&mut tokens, nodes.len());
+        let (mut busy_ns, mut ran) = self.busy;
+        let run = |piece: Range<u32>| {
+            // Those who came have left: a level took them too long.
+            if self.pool.is_alone() && self.pool.shelved(self.index) == 0 {
+                tokens.resize(workers - 1, LEVELS);
+                self.invite(&mut tokens, nodes.len() - piece.start as usize);
+            }
+            let start = (!is_coarse).then(Clock::now);
+            for &node in &nodes[piece.start as usize..piece.end as usize] {
+                // The caller may have run it before it began to share.
+                if execution.states().is_open(node) {
+                    execution.run(node);
+                    ran += 1;
+                }
+            }
+            if let Some(start) = start {
+                busy_ns += self.meter.clock.elapsed_ns(start, Clock::now());
+            }
+        };
         let mut is_tired = false;
         let mut is_patient = patience(self.meter.clock, self.yields);
-        let (mut busy_ns, mut ran) = (0.0, 0);
-        let run = |piece: Range<u32>| {
-            let run_piece = || {
-                for &node in &nodes[piece.start as usize..piece.end as usize] {
-                    // The caller may have run it before it began to share.
-                    if execution.states().is_open(node) {
-                        execution.run(node);
-                    }
-                }
-            };
-            if is_coarse {
-                return run_piece();
-            }
-            let start = Clock::now();
-            run_piece();
-            busy_ns += self.meter.clock.elapsed_ns(start, Clock::now());
-            ran += piece.len() as u32;
-        };
         self.lanes.work(self.index, ends, most, run, |asked| {
-            if self.pool.is_alone() {
-                return Wait::Help;
-            }
             if asked == 0 {
                 is_patient = patience(self.meter.clock, self.yields);
+            }
+            if self.pool.is_alone() {
+                return Wait::Help;
             }
             is_tired = !is_patient();
             match asked {
@@ -222,9 +217,11 @@ impl<'p> Worker<'p> {
                 _ => Wait::Help,
             }
         });
-        self.busy = (busy_ns, ran);
-        self.pool
-            .take_back(self.index, &mut self.stack, self.pool.workers());
+        if !is_coarse {
+            self.busy = (busy_ns, ran);
+        }
+        self.stack = tokens;
+        self.pool.take_back(self.index, &mut self.stack, workers);
         self.stack.clear();
         match is_tired {
             // To look again it must know what it takes part in.
@@ -233,6 +230,22 @@ impl<'p> Worker<'p> {
                 End::Tired
             }
             false => End::Dry,
+        }
+    }
+
+    /// Lets others take part in a run that goes level by level, and wakes one who sleeps where that
+    /// pays.
+    fn invite(&self, tokens: &mut Vec<u32>, left: usize) {
+        let cost_ns = self.meter.cost_ns;
+        if !tokens.is_empty() {
+            self.pool.publish(self.index, tokens, tokens.len(), cost_ns);
+        }
+        if self.pool.hungry() == 0
+            && self.pool.asleep() > 0
+            && self.pool.shelved_by_all() > 0
+            && cost_ns * left as f32 >= WAKE_NS
+        {
+            self.pool.wake_one();
         }
     }
 
@@ -513,7 +526,8 @@ impl<'p> Worker<'p> {
         while next < nodes {
             let ran;
             (ran, next) = execution.walk(next, estimate.budget());
-            if estimate.look(ran, nodes - next) == Plan::Share {
+            let pays = estimate.look(ran, nodes - next) != Plan::Decide;
+            if pays && estimate.meter.cost_ns >= self.least_cost_ns {
                 self.meter = estimate.meter;
                 self.left = self.meter.budget;
                 self.cheap = 0;
