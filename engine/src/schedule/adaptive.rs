@@ -248,7 +248,10 @@ impl Adaptive {
                     plan = Plan::Decide;
                     break;
                 }
-                plan = estimate.look(next - first, nodes - next);
+                // The last nodes of a first run need not be measured.
+                if next < nodes || plan != Plan::Decide {
+                    plan = estimate.look(next - first, nodes - next);
+                }
                 if next == nodes {
                     *is_incomplete = shared.is_incomplete();
                     if let Some(alone_ns) = estimate.average_ns() {
