@@ -41,11 +41,8 @@ const SCHEDULERS: [Strategy; 4] = [
     Strategy::RayonGraph,
 ];
 
-/// Searches of a process.
-const SEARCHES: usize = 2;
-
 /// What a case is, for the report.
-const WORK: &str = "A task reads 16 bytes of each of its dependencies and checks them, computes, and writes 16 bytes to a cache line of its own; a graph has 50 steps. The time is not that of an iteration but the granularity, wall time times workers by tasks, at which half of it is computing: doubling and bisection find it, twice in a process, and the samples of the process repeat what they found. Where tasks of about 6 us are not large enough, what they take stands for it. Allocations are those of one run.";
+const WORK: &str = "A task reads 16 bytes of each of its dependencies and checks them, computes, and writes 16 bytes to a cache line of its own; a graph has 50 steps. The time is not that of an iteration but the granularity, wall time times workers by tasks, at which half of it is computing: doubling and bisection find it, once in a process, and the samples of the process repeat it. Where tasks of about 6 us are not large enough, what they take stands for it. Allocations are those of one run.";
 
 fn one_worker(lab: &mut Lab, pattern: Pattern) {
     let id = format!("metg-1/{pattern}");
@@ -168,7 +165,7 @@ fn timed(scheduler: &dyn Scheduler, dag: &Dag, outcome: &mut Outcome) -> Result<
     }
 }
 
-/// Searches in the first iterations; `run` runs all tasks once.
+/// Searches in the first iteration; `run` runs all tasks once.
 fn search(
     tasks: Arc<Tasks>,
     workers: usize,
@@ -176,16 +173,14 @@ fn search(
 ) -> Routine {
     // Without this argument criterion only tries every case, which is no reason to search.
     let measuring = std::env::args().any(|argument| argument == "--bench");
-    let mut found = Vec::with_capacity(SEARCHES);
-    let mut iterations = 0..;
+    let mut found = None;
     let mut iteration = move || {
-        if measuring && found.len() < SEARCHES {
-            found.push(Tally::pause(|| {
+        if measuring && found.is_none() {
+            found = Some(Tally::pause(|| {
                 near_or_far(workers, || tasks.metg(workers, &mut run))
             })?);
         }
-        let turn: usize = iterations.next().expect("iterations can be counted");
-        let metg_ns = found.get(turn % SEARCHES).copied().unwrap_or(0.0);
+        let metg_ns = found.unwrap_or(0.0);
         // This run is counted.
         tasks.begin(1);
         run()?;

@@ -37,7 +37,7 @@ pub(super) struct Worker<'p> {
     cheap: u32,
     offered: Ticks,
     least_cost_ns: f32,
-    /// How long this worker ran nodes the last time it worked on levels, and how many.
+    /// How long this worker ran nodes in levels, and how many, since it was made.
     busy: (f32, u32),
     /// Whether to give way between two looks for nodes: there are more workers than cores.
     yields: bool,
