@@ -1,8 +1,9 @@
 //! A clock for decisions: cheap to read, with no promise beyond that.
 //!
 //! Where the processor has a counter of constant rate that user code can read, that is 8.5 ns
-//! instead of the 20 ns of [`Instant::now`] (2-core x86-64 VM, 2026-11). Nothing but the choice between running
-//! alone and sharing depends on it: a counter that jumps makes a run slower, never wrong.
+//! instead of the 20 ns of [`Instant::now`] (2-core x86-64 VM, 2026-11). Nothing but the choice
+//! between running alone and sharing depends on it: a counter that jumps makes a run slower, never
+//! wrong.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};

@@ -90,7 +90,8 @@ const LEAST_LEVELLED_NS: f32 = 5.0;
 const MOST_LEVELLED_NS: f32 = 20_000.0;
 /// A worker takes about so much of a level at a time.
 const PIECE_NS: f32 = 2_000.0;
-/// When the nodes of a level take this long together, and are not coarse, the first run goes by level already.
+/// When the nodes of a level take this long together, and are not coarse, the first run goes by level
+/// already.
 const SURE_LEVEL_NS: f32 = 2_500.0;
 /// How often a worker looks whether a level has ended before it takes from the shares of others.
 const LOOKS_BEFORE_HELPING: u32 = 16;
@@ -622,6 +623,25 @@ mod tests {
             assert_eq!(dag.hints().sharing.get(), None);
             assert_eq!(dag.hints().levels.get(), None);
         }
+    }
+
+    #[test]
+    fn what_was_less_than_nothing_is_forgotten_with_the_time_it_came_from() {
+        let dag = shape::independent(100).build(arena::Bump::default(), |_| |_: &Run<'_>| Ok(()));
+        let dag = dag.unwrap();
+        dag.hints().pretend(400.0, 0);
+        // From when a node was taken to cost more than three times as much.
+        dag.hints().levels.note(-300.0);
+        let estimate = Estimate::new(&dag, 2, Clock::new());
+        estimate.note_shared(&dag, Plan::Level, 210.0, None);
+        assert_eq!(dag.hints().levels.get(), Some(10.0));
+        // One that is far off counts as half as much again.
+        estimate.note_shared(&dag, Plan::Level, 2_000.0 / 3.0, None);
+        let most_ns = 210.0 * OUTLIER - 200.0;
+        assert_eq!(
+            dag.hints().levels.get(),
+            Some(10.0 + (most_ns - 10.0) / 8.0)
+        );
     }
 
     #[test]

@@ -227,6 +227,13 @@ impl Estimate {
         let part_ns = alone_ns / self.parallelism;
         // Less than nothing where the time alone was too long: that of a first run is, in cold caches.
         let mut overhead_ns = wall_ns - part_ns;
+        if hint
+            .get()
+            .is_some_and(|before_ns| part_ns + before_ns < part_ns * LEAST_SHARED)
+        {
+            // The time alone has been put right since.
+            hint.forget();
+        }
         if let Some(before_ns) = hint.get() {
             let most_ns = (part_ns + before_ns) * OUTLIER;
             if wall_ns > most_ns {
