@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Bencher, BenchmarkId, Criterion, Throughput};
 
-use crate::record::{Allocations, CaseId, CaseInfo, Extras, GroupInfo, Listed, Profile};
+use crate::callgrind::{self, Callgrind};
+use crate::counters;
+use crate::record::{Allocations, CaseId, CaseInfo, Counters, Extras, GroupInfo, Listed, Profile};
 use crate::tally::Tally;
 
 /// Collects the groups of one suite.
@@ -121,6 +123,50 @@ impl Lab {
         }
     }
 
+    /// Counts the instructions of the cases that are asked for, under callgrind.
+    ///
+    /// The input has the id of a case in every line, as JSON. Callgrind writes down what an empty
+    /// iteration takes as number 0, and then each case under the number of its line; when it has,
+    /// the output gets a line: `true`, or `false` where the case cannot be counted.
+    fn count_instructions(&mut self) -> Result<(), String> {
+        if !callgrind::is_running() {
+            return Err(format!("{COUNT_INSTRUCTIONS} works under valgrind only"));
+        }
+        nothing().measure.metered(&mut Callgrind);
+        callgrind::write_down(0);
+        for (number, line) in (1..).zip(std::io::stdin().lines()) {
+            let line = line.map_err(|error| format!("cannot read which case to count: {error}"))?;
+            let id: CaseId = serde_json::from_str(&line)
+                .map_err(|error| format!("`{line}` is not the id of a case: {error}"))?;
+            let case = self
+                .case_mut(&id)
+                .ok_or_else(|| format!("there is no case `{id}`"))?;
+            let State::Defined(setup) = std::mem::replace(&mut case.state, State::Done) else {
+                return Err(format!("case `{id}` is counted twice"));
+            };
+            let mut routine = setup();
+            let counted = routine.measure.metered(&mut Nothing);
+            if counted {
+                routine.measure.metered(&mut Callgrind);
+                callgrind::write_down(number);
+                routine.measure.once();
+            }
+            println!("{counted}");
+        }
+        Ok(())
+    }
+
+    fn case_mut(&mut self, id: &CaseId) -> Option<&mut Case> {
+        let group = self
+            .groups
+            .iter_mut()
+            .find(|group| group.info.group == id.group)?;
+        group
+            .cases
+            .iter_mut()
+            .find(|case| case.series == id.series && case.input.label == id.input)
+    }
+
     /// Counts one iteration of every case that criterion has just run.
     fn extras(&mut self) -> Vec<Extras> {
         let mut all = Vec::new();
@@ -130,6 +176,11 @@ impl Lab {
                     continue;
                 };
                 let allocations = routine.measure.count();
+                let counters = match routine.threads {
+                    Some(1) => routine.measure.count_events(),
+                    // The counters are those of one thread, and waiting would count.
+                    _ => None,
+                };
                 // The answer must still be right after it was timed and counted, for all inputs
                 // that take turns.
                 let start = Instant::now();
@@ -147,6 +198,7 @@ impl Lab {
                     },
                     elements: case.input.elements,
                     allocations,
+                    counters,
                     threads: routine.threads,
                 });
             }
@@ -446,6 +498,24 @@ impl Routine {
     }
 }
 
+/// Counts what happens between its start and its stop.
+pub(crate) trait Meter {
+    /// Begins to count, at its end.
+    fn start(&mut self);
+
+    /// Stops, at its beginning.
+    fn stop(&mut self);
+}
+
+/// Counts nothing, to warm up.
+struct Nothing;
+
+impl Meter for Nothing {
+    fn start(&mut self) {}
+
+    fn stop(&mut self) {}
+}
+
 /// The ways a routine is driven.
 trait Measure {
     /// Lets criterion time it.
@@ -456,6 +526,19 @@ trait Measure {
 
     /// Runs it `iterations` times.
     fn repeat(&mut self, iterations: u64);
+
+    /// Runs it once with `meter` on during what is timed; whether that can be done.
+    fn metered(&mut self, meter: &mut dyn Meter) -> bool;
+
+    /// Counts what processor and kernel see of one iteration.
+    fn count_events(&mut self) -> Option<Counters> {
+        let mut metered = false;
+        let counted = counters::count(|meter| metered = self.metered(meter))?;
+        let empty = counters::count(|meter| {
+            nothing().measure.metered(meter);
+        })?;
+        metered.then(|| counted.without(&empty))
+    }
 
     /// Whether its result outlives the iteration, so that what it holds can be counted.
     fn keeps_result(&self) -> bool {
@@ -488,6 +571,11 @@ trait Measure {
     }
 }
 
+/// A routine that does nothing, to learn what metering takes; called as every other is.
+fn nothing() -> Routine {
+    black_box(Routine::new(|| (), |(): &()| ()))
+}
+
 struct Plain<R, C> {
     run: R,
     check: C,
@@ -506,6 +594,13 @@ impl<T, R: FnMut() -> T, C: FnMut(&T)> Measure for Plain<R, C> {
         for _ in 0..iterations {
             black_box((self.run)());
         }
+    }
+
+    fn metered(&mut self, meter: &mut dyn Meter) -> bool {
+        meter.start();
+        black_box((self.run)());
+        meter.stop();
+        true
     }
 }
 
@@ -537,6 +632,15 @@ impl<I, T, P: FnMut() -> I, R: FnMut(I) -> T, C: FnMut(&T)> Measure for Prepared
             Tally::pause(|| drop(output));
         }
     }
+
+    fn metered(&mut self, meter: &mut dyn Meter) -> bool {
+        let input = (self.prepare)();
+        meter.start();
+        let output = black_box((self.run)(input));
+        meter.stop();
+        drop(output);
+        true
+    }
 }
 
 struct Timed<R, C> {
@@ -560,6 +664,11 @@ impl<T, R: FnMut(u64) -> (Duration, T), C: FnMut(&T)> Measure for Timed<R, C> {
     fn repeat(&mut self, iterations: u64) {
         black_box((self.run)(iterations));
     }
+
+    fn metered(&mut self, _: &mut dyn Meter) -> bool {
+        // Only the routine knows what of an iteration is timed.
+        false
+    }
 }
 
 /// Names the file that a bench binary writes its [`Extras`] to when it has run.
@@ -573,6 +682,9 @@ pub const CARGO_METADATA: &str = "BENCH_HARNESS_CARGO_METADATA";
 
 /// The argument that makes a bench binary print its groups and cases, one JSON object a line.
 pub const LIST_CASES: &str = "--list-cases";
+
+/// The argument that makes a bench binary count instructions when valgrind's callgrind runs it.
+pub const COUNT_INSTRUCTIONS: &str = "--count-instructions";
 
 /// The status with which a suite ends that [refuses](Lab::refuse) what it was given (`EX_DATAERR`
 /// of `sysexits.h`).
@@ -617,7 +729,7 @@ fn host() -> Option<String> {
 /// Runs a suite: the body of the `main` that [`main!`](crate::main) writes.
 ///
 /// With criterion's usual command line it is a criterion benchmark. [`LIST_CASES`] prints the
-/// cases; with [`EXTRAS_FILE`] set, what criterion has run is counted afterwards.
+/// cases, [`COUNT_INSTRUCTIONS`] counts some of them; with [`EXTRAS_FILE`] set, what criterion has run is counted afterwards.
 #[doc(hidden)]
 pub fn run(suite: fn(&mut Lab), file: &str) {
     let list = std::env::args().any(|argument| argument == LIST_CASES);
@@ -635,6 +747,13 @@ pub fn run(suite: fn(&mut Lab), file: &str) {
         }
         for info in lab.infos() {
             println!("{}", json(&Listed::Case(info)));
+        }
+        return;
+    }
+    if std::env::args().any(|argument| argument == COUNT_INSTRUCTIONS) {
+        if let Err(error) = lab.count_instructions() {
+            eprintln!("{error}");
+            std::process::exit(2);
         }
         return;
     }

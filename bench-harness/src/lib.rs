@@ -28,6 +28,8 @@ pub mod criterion_output;
 pub mod record;
 pub mod stats;
 
+mod callgrind;
+mod counters;
 mod environment;
 mod grain;
 mod lab;
@@ -35,11 +37,12 @@ mod tally;
 mod threads;
 mod work;
 
+pub use counters::processor_counts;
 pub use environment::Environment;
 pub use grain::{TaskError, Tasks, core_ping, half_efficiency};
 pub use lab::{
-    CARGO_METADATA, EXTRAS_FILE, Group, INPUT_FILES, Input, LIST_CASES, Lab, REFUSED, Routine,
-    cargo_metadata,
+    CARGO_METADATA, COUNT_INSTRUCTIONS, EXTRAS_FILE, Group, INPUT_FILES, Input, LIST_CASES, Lab,
+    REFUSED, Routine, cargo_metadata,
 };
 pub use tally::{Counts, Tally};
 pub use threads::race;

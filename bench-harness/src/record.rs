@@ -37,6 +37,10 @@ pub enum Entry {
     Group(PlannedGroup),
     /// One case, measured by one process.
     Case(Record),
+    /// The instructions of one case, counted apart from its processes.
+    Counted(Counted),
+    /// How the instructions of the run were counted; stands once, after the cases.
+    Counting(Counting),
 }
 
 impl Entry {
@@ -185,6 +189,9 @@ pub struct Record {
     pub elements: u64,
     /// What the counting pass saw; `None` where it did not run.
     pub allocations: Option<Allocations>,
+    /// What processor and kernel counted; `None` where they do not or the case cannot be counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counters: Option<Counters>,
     /// Most threads the process was seen to have at once; `None` where that is not known.
     pub threads: Option<u64>,
     /// Whether the figures count.
@@ -217,6 +224,68 @@ pub struct Allocations {
     pub held_bytes: i64,
 }
 
+/// What processor and kernel counted during one iteration, on the thread that ran it.
+///
+/// In user mode, less what starting and stopping the counters takes. `None` where there is no such
+/// counter, as of the processor in most virtual machines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counters {
+    /// Instructions executed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<u64>,
+    /// Cycles of the processor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cycles: Option<u64>,
+    /// Branches that went another way than predicted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch_misses: Option<u64>,
+    /// Accesses that the last cache could not serve.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_misses: Option<u64>,
+    /// Pages that were touched before they were mapped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page_faults: Option<u64>,
+    /// How often the thread left its core; needs the right to look into the kernel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context_switches: Option<u64>,
+    /// Time that the thread had a core, in nanoseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_clock_ns: Option<u64>,
+}
+
+/// The instructions of one case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// The case.
+    pub case: CaseId,
+    /// Instructions of one iteration, in user mode.
+    pub instructions: u64,
+}
+
+/// How the instructions of a run were counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum Counting {
+    /// By the processor, in every process; see [`Counters`].
+    Processor,
+    /// By valgrind's callgrind, once for each case; see [`Counted`].
+    Callgrind {
+        /// What valgrind calls itself: `valgrind-3.19.0`.
+        version: String,
+        /// Time that counting was given in all, in seconds.
+        budget_s: u64,
+        /// Cases that could have been counted and were not, because the time was over or because
+        /// valgrind could not run them.
+        left_out: u64,
+    },
+    /// Not at all.
+    Nobody {
+        /// Why not.
+        reason: String,
+    },
+}
+
 /// Whether a record's figures count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -236,6 +305,9 @@ pub struct Extras {
     pub elements: u64,
     /// What the counting pass saw.
     pub allocations: Allocations,
+    /// What processor and kernel counted; `None` where they do not or the case cannot be counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counters: Option<Counters>,
     /// Most threads the process was seen to have at once; `None` where that is not known.
     pub threads: Option<u64>,
 }
@@ -390,6 +462,10 @@ mod tests {
                 peak_bytes: 32,
                 held_bytes: -8,
             }),
+            counters: Some(Counters {
+                page_faults: Some(2),
+                ..Counters::default()
+            }),
             threads: Some(3),
             status: Status::Ok,
         })
@@ -417,6 +493,45 @@ mod tests {
         assert_eq!(read.entries, [record(1), record(2)]);
         assert!(!read.truncated);
         assert_eq!(read.whole_bytes, text.len() as u64);
+    }
+
+    #[test]
+    fn how_instructions_were_counted_survives_a_round_trip() {
+        let Entry::Case(Record { case, .. }) = record(1) else {
+            panic!("a case");
+        };
+        let counted = Counted {
+            case,
+            instructions: 12,
+        };
+        let ways = [
+            Counting::Processor,
+            Counting::Callgrind {
+                version: "valgrind-3.19.0".to_owned(),
+                budget_s: 5,
+                left_out: 2,
+            },
+            Counting::Nobody {
+                reason: "no \"tool\"".to_owned(),
+            },
+        ];
+        let entries: Vec<Entry> = std::iter::once(Entry::Counted(counted))
+            .chain(ways.map(Entry::Counting))
+            .collect();
+        let text: String = entries.iter().map(|entry| entry.to_line() + "\n").collect();
+        assert_eq!(read_text(&text).unwrap().entries, entries);
+    }
+
+    #[test]
+    fn record_from_before_counters_is_read_and_written_as_it_was() {
+        let Entry::Case(mut old) = record(1) else {
+            panic!("a case");
+        };
+        old.counters = None;
+        let line = Entry::Case(old.clone()).to_line();
+        assert!(!line.contains("counters"), "{line}");
+        let read = read_text(&(line + "\n")).unwrap();
+        assert_eq!(read.entries, [Entry::Case(old)]);
     }
 
     #[test]

@@ -472,6 +472,7 @@ pub(crate) mod tests {
                     peak_bytes: 1_024,
                     held_bytes: 0,
                 }),
+                counters: None,
                 threads: Some(2),
                 status: match elapsed_ns {
                     Some(_) => Status::Ok,

@@ -330,6 +330,7 @@ impl Launcher<'_> {
             samples: Vec::new(),
             elements: 1,
             allocations: None,
+            counters: None,
             threads: None,
             status: Status::Ok,
         };
@@ -340,6 +341,7 @@ impl Launcher<'_> {
                     record.samples = samples;
                     record.elements = counted.elements;
                     record.allocations = Some(counted.allocations);
+                    record.counters = counted.counters;
                     record.threads = counted.threads;
                 }
                 Err(reason) => record.status = Status::Failed(format!("{reason:#}")),
