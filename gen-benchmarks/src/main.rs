@@ -2,6 +2,7 @@
 
 mod chart;
 mod format;
+mod instructions;
 mod markdown;
 mod plot;
 mod progress;

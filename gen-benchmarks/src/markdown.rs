@@ -6,6 +6,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use bench_harness::record::Counting;
 use bench_harness::stats::Estimate;
 
 use crate::chart::Theme;
@@ -142,9 +143,15 @@ fn units(page: &mut String, report: &Report) {
 | threads | threads | the most that a process of the case was seen to have at once, its main thread included |
 | held ↓ | held bytes | what the result of an iteration holds; shown where a result holds anything |
 | …/s ↑ | throughput | elements a second; k, M, G: 1 000, 1 000 000, 1 000 000 000 |
-| × | ratio | time over the time of the group's baseline at the same input, process by process |
-",
+| × | ratio | time over the time of the group's baseline at the same input, process by process |",
     );
+    if report.has_instructions() {
+        write_line(
+            page,
+            "| instr ↓ | instructions of the same | executed in user mode by one iteration; see [the method](#method) |",
+        );
+    }
+    page.push('\n');
     write_line(
         page,
         &format!(
@@ -212,7 +219,9 @@ fn group(page: &mut String, report: &Report, table: &Table, name: &str) {
     };
     let axis = text(&info.axis);
     let time = format!("time {} ↓", text(&table.of()));
-    let mut head: Vec<&str> = vec![&axis, "series", &time, "allocs ↓", "bytes ↓", "peak ↓"];
+    let mut head: Vec<&str> = vec![&axis, "series", &time];
+    head.extend(table.has_instructions().then_some("instr ↓"));
+    head.extend(["allocs ↓", "bytes ↓", "peak ↓"]);
     head.extend(table.holds_memory().then_some("held ↓"));
     head.extend(table.is_parallel().then_some("threads"));
     let rate = format!("{}/s ↑", text(&info.unit));
@@ -299,6 +308,10 @@ fn table_row(page: &mut String, table: &Table, row: &Row, columns: usize) {
         "{strong}{}{strong}",
         interval(Unit::Duration, &measured.time)
     ));
+    if table.has_instructions() {
+        let instructions = measured.instructions;
+        cells.push(instructions.map_or_else(|| "–".to_owned(), |n| Unit::Count.format(n, 0.0)));
+    }
     let counted = |unit: Unit, value: fn(&Counted) -> f64| {
         measured.allocations.map_or_else(
             || "?".to_owned(),
@@ -325,7 +338,7 @@ fn method(page: &mut String, report: &Report) {
     write_line(page, "---\n\n## Method\n");
     write_line(
         page,
-        &format!(
+        format!(
             "- The process is the unit of repetition: samples inside one process share its memory layout, heap and predictor state. Each case ran in {} processes of its own; one round starts every case once, in an order drawn from seed {}.
 - A process checks the answer of its case, warms up for {} ms, lets criterion take {} samples within {} ms (slow cases take longer), counts allocations in a pass of its own, and checks the answer again. A wrong answer, a crash or a late process makes a failed row.
 - Intervals come from order statistics of the process medians; they hold for any distribution. Ratios and growth exponents are computed process by process and treated alike.
@@ -333,8 +346,46 @@ fn method(page: &mut String, report: &Report) {
 - The counting allocator is linked into every bench binary and switched off while time is taken.
 ",
             run.processes, run.seed, run.warm_up_ms, run.samples, run.measurement_ms
-        ),
+        )
+        .trim_end(),
     );
+    if let Some(counting) = &report.counting {
+        write_line(page, &format!("- {}", instructions(counting)));
+    }
+    page.push('\n');
+}
+
+/// How instructions were counted, or why they were not.
+fn instructions(counting: &Counting) -> String {
+    let dash = "A dash stands for a case that runs on several threads, where what they execute while they wait for each other would count, or that takes its time itself";
+    match counting {
+        Counting::Processor => format!(
+            "Instructions are those that one iteration executes in user mode, counted by the processor in the counting pass of every process, less those of an empty iteration; the median over the processes is shown. {dash}."
+        ),
+        Counting::Callgrind {
+            version,
+            budget_s,
+            left_out,
+        } => {
+            let left_out = match left_out {
+                0 => String::new(),
+                1 => format!(
+                    ", or for the case that counting did not reach in {budget_s} s or that valgrind could not run"
+                ),
+                n => format!(
+                    ", or for one of {n} cases that counting did not reach in {budget_s} s or that valgrind could not run"
+                ),
+            };
+            format!(
+                "Instructions are those that one iteration, after one to warm up, executes in user mode, counted by callgrind ({}) once for each case when all times had been taken, less those of an empty iteration. Callgrind simulates a processor: code that asks what it can do may go another way there, and a repeated string instruction counts as often as it repeats. {dash}{left_out}.",
+                code(version)
+            )
+        }
+        Counting::Nobody { reason } => format!(
+            "Instructions are not counted: {}. With `valgrind` installed the tables have a column of them.",
+            text(reason)
+        ),
+    }
 }
 
 fn how_to_run(page: &mut String) {
@@ -507,7 +558,7 @@ fn anchor(heading: &str) -> String {
 mod tests {
     use super::*;
     use crate::report::tests::{entries, report};
-    use bench_harness::record::Entry;
+    use bench_harness::record::{Counted, Entry};
 
     #[test]
     fn same_record_gives_the_same_bytes() {
@@ -563,6 +614,65 @@ mod tests {
             let cells = line.replace("\\|", "").matches('|').count();
             assert_eq!(cells, 10, "{line}");
         }
+    }
+
+    fn page_of(entries: &[Entry]) -> String {
+        let files = files(&Report::new(entries).unwrap());
+        String::from_utf8(files[Path::new("BENCHMARKS.md")].clone()).unwrap()
+    }
+
+    fn callgrind(left_out: u64) -> Entry {
+        Entry::Counting(Counting::Callgrind {
+            version: "valgrind-3.19.0".to_owned(),
+            budget_s: 45,
+            left_out,
+        })
+    }
+
+    #[test]
+    fn instructions_stand_beside_the_time_and_a_case_without_has_a_dash() {
+        let mut entries = entries(&[("slow", "1", &[100, 110]), ("fast", "1", &[90, 95])]);
+        let Some(Entry::Case(last)) = entries.last() else {
+            panic!("the last entry is a case");
+        };
+        let counted = Counted {
+            case: last.case.clone(),
+            instructions: 1_234,
+        };
+        entries.extend([Entry::Counted(counted), callgrind(3)]);
+        let page = page_of(&entries);
+        assert!(
+            page.contains("| time an iteration ↓ | instr ↓ | allocs ↓ |"),
+            "{page}"
+        );
+        assert!(page.contains("ns (90..95)** | 1,234 | 2.5 |"), "{page}");
+        assert!(page.contains("ns (100..110) | – | 2.5 |"), "{page}");
+        assert_eq!(page.matches("instructions of the same").count(), 1);
+        assert_eq!(
+            page.matches("counted by callgrind (`valgrind-3.19.0`)")
+                .count(),
+            1
+        );
+        assert!(
+            page.contains("or for one of 3 cases that counting did not reach in 45 s"),
+            "{page}"
+        );
+    }
+
+    #[test]
+    fn report_without_instructions_says_why_and_one_of_an_old_record_says_nothing() {
+        let mut entries = entries(&[("slow", "1", &[100, 110])]);
+        let old = page_of(&entries);
+        assert!(
+            !old.contains("nstructions") && !old.contains("instr"),
+            "{old}"
+        );
+        let reason = "no counters; valgrind is not installed".to_owned();
+        entries.push(Entry::Counting(Counting::Nobody { reason }));
+        let page = page_of(&entries);
+        let sentence = "- Instructions are not counted: no counters; valgrind is not installed. With `valgrind` installed the tables have a column of them.\n";
+        assert_eq!(page.replace(sentence, ""), old);
+        assert_ne!(page, old);
     }
 
     #[test]

@@ -5,7 +5,9 @@
 use std::collections::HashMap;
 
 use anyhow::{Result, bail};
-use bench_harness::record::{CaseId, Entry, GroupInfo, PlannedGroup, Record, RunInfo, Status};
+use bench_harness::record::{
+    CaseId, Counting, Entry, GroupInfo, PlannedGroup, Record, RunInfo, Status,
+};
 use bench_harness::stats::{self, Estimate};
 
 /// Folder of charts and record, below the folder of the report.
@@ -20,6 +22,8 @@ pub(crate) const CHART_PREFIX: &str = "bench-";
 /// Everything the pages are written from.
 pub(crate) struct Report {
     pub(crate) run: RunInfo,
+    /// How instructions were counted; `None` where the record does not say.
+    pub(crate) counting: Option<Counting>,
     pub(crate) groups: Vec<Table>,
 }
 
@@ -53,6 +57,8 @@ pub(crate) struct Measured {
     pub(crate) processes: Vec<(u32, f64)>,
     /// Nanoseconds.
     pub(crate) time: Estimate,
+    /// Instructions, where they were counted; of the processor the median over the processes.
+    pub(crate) instructions: Option<f64>,
     /// What the time handles: 1 where it is that of one element.
     pub(crate) elements: u64,
     /// What is allocated; medians over the processes.
@@ -81,16 +87,22 @@ impl Report {
         };
         let mut planned = Vec::new();
         let mut records: HashMap<&CaseId, Vec<&Record>> = HashMap::new();
+        let mut counted: HashMap<&CaseId, u64> = HashMap::new();
+        let mut counting = None;
         for entry in entries {
             match entry {
                 Entry::Group(group) => planned.push(group),
                 Entry::Case(record) => records.entry(&record.case).or_default().push(record),
+                Entry::Counted(one) => {
+                    counted.insert(&one.case, one.instructions);
+                }
+                Entry::Counting(how) => counting = Some(how.clone()),
                 _ => bail!("the record holds a second run; render one run at a time"),
             }
         }
         let groups = planned
             .into_iter()
-            .map(|group| Table::new(group, &mut records, run.processes))
+            .map(|group| Table::new(group, &mut records, &counted, run.processes))
             .collect::<Result<Vec<_>>>()?;
         if let Some(stray) = records.keys().min() {
             bail!("the record holds case `{stray}`, which none of its groups announces");
@@ -100,6 +112,7 @@ impl Report {
         }
         Ok(Self {
             run: (**run).clone(),
+            counting,
             groups,
         })
     }
@@ -112,6 +125,11 @@ impl Report {
                 Outcome::Measured(_) => None,
             })
         })
+    }
+
+    /// Whether the instructions of any case are known.
+    pub(crate) fn has_instructions(&self) -> bool {
+        self.groups.iter().any(Table::has_instructions)
     }
 
     /// The probability that an interval covers the true median.
@@ -144,6 +162,7 @@ impl Table {
     fn new(
         group: &PlannedGroup,
         records: &mut HashMap<&CaseId, Vec<&Record>>,
+        counted: &HashMap<&CaseId, u64>,
         processes: u32,
     ) -> Result<Self> {
         let mut series: Vec<String> = Vec::new();
@@ -171,8 +190,9 @@ impl Table {
                     input: input.clone(),
                 };
                 let records = records.remove(&id).unwrap_or_default();
-                let Some(outcome) = Outcome::new(&records, processes, group.info.per_element)
-                else {
+                let per_element = group.info.per_element;
+                let counted = counted.get(&id).copied();
+                let Some(outcome) = Outcome::new(&records, counted, processes, per_element) else {
                     bail!(
                         "case `{id}` has records of {} of {processes} processes; complete them with --resume",
                         records.len()
@@ -191,6 +211,12 @@ impl Table {
             inputs,
             rows,
         })
+    }
+
+    /// Whether the instructions of any case are known.
+    pub(crate) fn has_instructions(&self) -> bool {
+        let mut measured = self.rows.iter().filter_map(Row::measured);
+        measured.any(|measured| measured.instructions.is_some())
     }
 
     /// The row of this series and input.
@@ -312,8 +338,14 @@ impl Row {
 }
 
 impl Outcome {
-    /// `None` where neither a failure nor every process is on record.
-    fn new(records: &[&Record], processes: u32, per_element: bool) -> Option<Self> {
+    /// `None` where neither a failure nor every process is on record. `instructions` are those
+    /// counted apart from the processes.
+    fn new(
+        records: &[&Record],
+        instructions: Option<u64>,
+        processes: u32,
+        per_element: bool,
+    ) -> Option<Self> {
         let failure = records.iter().find_map(|record| match &record.status {
             Status::Ok => None,
             Status::Failed(reason) => Some(reason.clone()),
@@ -335,6 +367,10 @@ impl Outcome {
         Some(Self::Measured(Measured {
             time: stats::estimate(&values)?,
             processes: times,
+            instructions: instructions
+                .map(|instructions| instructions as f64)
+                .or_else(|| by_processor(records))
+                .map(|instructions| instructions / divisor),
             elements: if per_element { 1 } else { elements },
             allocations: counted(records, divisor),
             held_elements: elements,
@@ -379,6 +415,15 @@ fn time(record: &Record) -> Option<f64> {
     stats::median(&samples)
 }
 
+/// Instructions of an iteration that the processor counted.
+fn by_processor(records: &[&Record]) -> Option<f64> {
+    let counted: Vec<f64> = records
+        .iter()
+        .filter_map(|record| Some(record.counters?.instructions? as f64))
+        .collect();
+    stats::median(&counted)
+}
+
 fn counted(records: &[&Record], divisor: f64) -> Option<Counted> {
     let all: Vec<_> = records
         .iter()
@@ -407,7 +452,7 @@ pub(crate) fn number(input: &str) -> Option<f64> {
 pub(crate) mod tests {
     use super::*;
     use bench_harness::Environment;
-    use bench_harness::record::{Allocations, Profile, Sample};
+    use bench_harness::record::{Allocations, Counted, Counters, Profile, Sample};
 
     /// A record with one group: for every series and input, the nanoseconds of each process.
     ///
@@ -535,6 +580,41 @@ pub(crate) mod tests {
         assert_eq!(of(&by_iteration), (300.0, 2.5, 1e10 / 300.0));
         assert_eq!(of(&by_element), (30.0, 0.25, 1e9 / 30.0));
         assert_eq!(by_element.groups[0].of(), "a node");
+    }
+
+    #[test]
+    fn instructions_are_divided_like_the_time_and_valgrind_s_are_taken_where_it_counted() {
+        let mut entries = entries(&[("slow", "1", &[300, 300, 300]), ("fast", "1", &[300; 3])]);
+        let Some(Entry::Group(group)) = entries.get_mut(1) else {
+            panic!("the second entry is the group");
+        };
+        group.info.per_element = true;
+        for (entry, instructions) in entries[2..5].iter_mut().zip([40, 20, 90]) {
+            let Entry::Case(record) = entry else {
+                panic!("a case");
+            };
+            record.counters = Some(Counters {
+                instructions: Some(instructions),
+                ..Counters::default()
+            });
+        }
+        let of = |entries: &[Entry], series: &str| {
+            let report = Report::new(entries).unwrap();
+            report.groups[0].measured(series, "1").unwrap().instructions
+        };
+        // An iteration of this record handles 10 elements; the median of the processes is 40.
+        assert_eq!(of(&entries, "slow"), Some(4.0));
+        assert_eq!(of(&entries, "fast"), None);
+        let Entry::Case(fast) = &entries[5] else {
+            panic!("a case");
+        };
+        let counted = Counted {
+            case: fast.case.clone(),
+            instructions: 55,
+        };
+        entries.push(Entry::Counted(counted));
+        assert_eq!(of(&entries, "slow"), Some(4.0));
+        assert_eq!(of(&entries, "fast"), Some(5.5));
     }
 
     #[test]

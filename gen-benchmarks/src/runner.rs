@@ -18,6 +18,7 @@ use bench_harness::record::{
 };
 use bench_harness::{EXTRAS_FILE, Environment, criterion_output, shuffle};
 
+use crate::instructions;
 use crate::progress::Progress;
 use crate::workspace::{Defined, Suite};
 
@@ -44,6 +45,10 @@ pub(crate) struct Summary {
 pub(crate) enum Signal {
     /// The process closed its output: it ended, or is about to.
     Ended { launch: u64, stderr: String },
+    /// A process that counts instructions has answered, with whether the case can be counted.
+    Counted { process: usize, counted: bool },
+    /// A process that counts instructions has ended.
+    CountingEnded { process: usize },
     /// The user wants to stop.
     Interrupt,
 }
@@ -132,6 +137,7 @@ pub(crate) fn run(
         .filter(|(process, defined)| !done.contains(&(defined.info.case.clone(), *process)))
         .collect();
     let start = Instant::now();
+    let mut took: HashMap<CaseId, Duration> = HashMap::new();
     let mut progress = Progress::new(missing.len());
     for (process, defined) in missing {
         let case = &defined.info.case;
@@ -140,7 +146,10 @@ pub(crate) fn run(
             continue;
         }
         progress.announce(case);
+        let begun = Instant::now();
         let record = launcher.measure(defined, process)?;
+        let fastest = took.entry(case.clone()).or_insert(Duration::MAX);
+        *fastest = begun.elapsed().min(*fastest);
         if let Status::Failed(reason) = &record.status {
             progress.line(&format!("failed: {case}: {reason}"));
             failed.insert(case.clone(), reason.clone());
@@ -149,12 +158,19 @@ pub(crate) fn run(
         progress.step(case);
     }
     progress.finish();
+    let measuring = start.elapsed();
+    // Now that no times are taken any more.
+    let entries = record::read(&plan.records)?.entries;
+    let way = instructions::Way::find();
+    for entry in instructions::count(way, suite, plan.profile, &entries, &took, signals)? {
+        append(&mut file, &plan.records, &entry)?;
+    }
     let mut failed: Vec<_> = failed.into_iter().collect();
     failed.sort();
     Ok(Summary {
         cases: selected.len(),
         failed,
-        measuring: start.elapsed(),
+        measuring,
     })
 }
 
@@ -393,6 +409,7 @@ impl Launcher<'_> {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.signals.1.recv_timeout(left) {
                 Ok(Signal::Ended { launch: ended, .. }) if ended != launch => {}
+                Ok(Signal::Counted { .. } | Signal::CountingEnded { .. }) => {}
                 Ok(Signal::Ended { stderr, .. }) => {
                     let status = child.wait()?;
                     return Ok(match status.success() {
@@ -439,7 +456,7 @@ fn collect(case: &CaseId, home: &Path, extras: &Path) -> Result<(Vec<Sample>, Ex
 
 /// The sentence of a process that failed: the panic's message, or else the last line that is not
 /// criterion's.
-fn reason(stderr: &str, status: std::process::ExitStatus) -> String {
+pub(crate) fn reason(stderr: &str, status: std::process::ExitStatus) -> String {
     let lines: Vec<&str> = stderr
         .lines()
         .map(str::trim)

@@ -123,10 +123,13 @@ impl Workspace {
 impl Suite {
     /// A command that runs bench binary `index` as cargo would, with what suites may ask for.
     pub(crate) fn command(&self, index: usize) -> Result<Command> {
-        let binary = &self.binaries[index];
-        let mut command = Command::new(&binary.path);
+        self.equip(Command::new(&self.binaries[index].path), index)
+    }
+
+    /// Gives a command that runs bench binary `index` what cargo and the suites need.
+    pub(crate) fn equip(&self, mut command: Command, index: usize) -> Result<Command> {
         command
-            .current_dir(&binary.folder)
+            .current_dir(&self.binaries[index].folder)
             .env(CARGO_METADATA, &self.metadata)
             .stdin(Stdio::null());
         if self.files.is_empty() {

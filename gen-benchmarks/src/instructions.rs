@@ -1,0 +1,401 @@
+//! Counts the instructions of cases by valgrind's callgrind, where the processor does not.
+//!
+//! Nothing here is timed, so one process counts many cases: it is asked for one after the other
+//! and stays for the next. All of them share a budget; what it does not reach is left out.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use bench_harness::COUNT_INSTRUCTIONS;
+use bench_harness::record::{CaseId, Counted, Counting, Entry, Profile, Record, Status};
+
+use crate::format::Unit;
+use crate::runner::{self, Interrupted, Signal};
+use crate::workspace::Suite;
+
+/// What counting may take in all.
+fn budget(profile: Profile) -> Duration {
+    Duration::from_secs(match profile {
+        Profile::Quick => 5,
+        Profile::Standard => 45,
+        Profile::Full => 300,
+    })
+}
+
+/// Who can count here: the processor, or else the valgrind of this version, or nobody and why.
+pub(crate) enum Way {
+    Processor,
+    Callgrind(String),
+    Nobody(String),
+}
+
+impl Way {
+    /// Looks at the machine.
+    pub(crate) fn find() -> Self {
+        Self::choose(bench_harness::processor_counts(), valgrind())
+    }
+
+    fn choose(processor: Result<(), String>, valgrind: Result<String, String>) -> Self {
+        match (processor, valgrind) {
+            (Ok(()), _) => Self::Processor,
+            (Err(_), Ok(version)) => Self::Callgrind(version),
+            (Err(processor), Err(valgrind)) => Self::Nobody(format!("{processor}; {valgrind}")),
+        }
+    }
+}
+
+/// The version of the valgrind on the `PATH`, or why it cannot count.
+fn valgrind() -> Result<String, String> {
+    if !cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
+        return Err("valgrind is only asked on x86-64 and AArch64".to_owned());
+    }
+    let output = Command::new("valgrind").arg("--version").output();
+    match output {
+        Ok(output) if output.status.success() => {
+            Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        }
+        _ => Err("valgrind, which could count instead, is not installed".to_owned()),
+    }
+}
+
+/// Counts the instructions of a run whose record holds `entries`; returns what its record is to
+/// end with.
+///
+/// `took` is what the fastest process of a case took.
+pub(crate) fn count(
+    way: Way,
+    suite: &Suite,
+    profile: Profile,
+    entries: &[Entry],
+    took: &HashMap<CaseId, Duration>,
+    signals: (&Sender<Signal>, &Receiver<Signal>),
+) -> Result<Vec<Entry>> {
+    let version = match way {
+        Way::Processor => return Ok(vec![Entry::Counting(Counting::Processor)]),
+        Way::Nobody(reason) => {
+            eprintln!("instructions are not counted: {reason}");
+            return Ok(vec![Entry::Counting(Counting::Nobody { reason })]);
+        }
+        Way::Callgrind(version) => version,
+    };
+    let start = Instant::now();
+    let budget = budget(profile);
+    let mut counter = Counter {
+        suite,
+        home: tempfile::tempdir().context("cannot create a temporary folder")?,
+        deadline: start + budget,
+        processes: Vec::new(),
+        signals,
+    };
+    let cases = order(entries, took);
+    let mut left_out = 0;
+    for case in cases {
+        if !counter.ask(case)? {
+            left_out += 1;
+        }
+    }
+    let counted = counter.counted()?;
+    eprintln!(
+        "instructions of {} cases counted by {version} in {}, {left_out} left out",
+        counted.len(),
+        Unit::Duration.format(start.elapsed().as_nanos() as f64, 1e9)
+    );
+    let counting = Counting::Callgrind {
+        version,
+        budget_s: budget.as_secs(),
+        left_out,
+    };
+    let counted = counted.into_iter().map(Entry::Counted);
+    Ok(counted.chain([Entry::Counting(counting)]).collect())
+}
+
+/// The cases that ran on one thread, in the order in which they are counted: tables that can be
+/// filled come before those that cannot, and in each half the cases whose processes took least.
+fn order<'e>(entries: &'e [Entry], took: &HashMap<CaseId, Duration>) -> Vec<&'e CaseId> {
+    let mut alone: HashMap<&CaseId, bool> = HashMap::new();
+    let mut whole: HashMap<&str, bool> = HashMap::new();
+    for entry in entries {
+        if let Entry::Case(record) = entry {
+            let one = runs_alone(record);
+            *alone.entry(&record.case).or_insert(true) &= one;
+            *whole.entry(&record.case.group).or_insert(true) &= one;
+        }
+    }
+    let mut cases: Vec<&CaseId> = alone
+        .into_iter()
+        .filter_map(|(case, alone)| alone.then_some(case))
+        .collect();
+    // By id where nothing else decides, as after an interruption, so that runs do not differ.
+    cases.sort_by_key(|&case| {
+        let took = took.get(case).copied().unwrap_or_default();
+        (!whole[case.group.as_str()], took, case)
+    });
+    cases
+}
+
+/// Whether the process of a record ran one thread: valgrind lets several take turns, and what
+/// they execute while they wait for each other would count.
+fn runs_alone(record: &Record) -> bool {
+    record.status == Status::Ok && record.threads == Some(1)
+}
+
+/// Asks bench binaries under valgrind for cases, until the time is over.
+struct Counter<'r> {
+    suite: &'r Suite,
+    home: tempfile::TempDir,
+    deadline: Instant,
+    /// All that were started.
+    processes: Vec<Process>,
+    signals: (&'r Sender<Signal>, &'r Receiver<Signal>),
+}
+
+/// A bench binary under valgrind that counts cases on request.
+struct Process {
+    binary: usize,
+    child: Child,
+    /// `None` when the process can be asked for no more.
+    input: Option<ChildStdin>,
+    /// What callgrind writes.
+    written: PathBuf,
+    stderr: PathBuf,
+    /// What it was asked for and answered, from number 1; `None` where a case cannot be counted.
+    asked: Vec<Option<CaseId>>,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Nothing is left to do for a process that has ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Counter<'_> {
+    /// Has a case counted; `false` where that was not done in time or ended the process.
+    fn ask(&mut self, case: &CaseId) -> Result<bool> {
+        let defined = self.suite.cases.iter().find(|one| one.info.case == *case);
+        let Some(defined) = defined.filter(|_| Instant::now() < self.deadline) else {
+            return Ok(false);
+        };
+        let number = self.process(defined.binary)?;
+        let process = &mut self.processes[number];
+        let line = serde_json::to_string(case).expect("strings serialise") + "\n";
+        if let Some(input) = &mut process.input {
+            // A process that has ended says so below.
+            let _ = input.write_all(line.as_bytes());
+        }
+        loop {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            match self.signals.1.recv_timeout(left) {
+                Ok(Signal::Counted { process, counted }) if process == number => {
+                    let asked = &mut self.processes[number].asked;
+                    asked.push(counted.then(|| case.clone()));
+                    return Ok(true);
+                }
+                Ok(Signal::CountingEnded { process }) if process == number => {
+                    let process = &mut self.processes[number];
+                    process.input = None;
+                    let said = std::fs::read_to_string(&process.stderr).unwrap_or_default();
+                    let reason = runner::reason(&said, process.child.wait()?);
+                    eprintln!("instructions not counted: {case}: {reason}");
+                    return Ok(false);
+                }
+                Ok(Signal::Interrupt) => return Err(Interrupted.into()),
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    return Ok(false);
+                }
+            }
+        }
+    }
+
+    /// The number of the process of bench binary `binary`, started when there is none.
+    fn process(&mut self, binary: usize) -> Result<usize> {
+        let mut running = self.processes.iter();
+        let running =
+            running.position(|process| process.binary == binary && process.input.is_some());
+        if let Some(number) = running {
+            return Ok(number);
+        }
+        let number = self.processes.len();
+        let written = self.home.path().join(format!("{number}.callgrind"));
+        let stderr = self.home.path().join(format!("{number}.stderr"));
+        let program = self.suite.command(binary)?;
+        let mut valgrind = Command::new("valgrind");
+        valgrind
+            .args([
+                "--tool=callgrind",
+                "--instr-atstart=no",
+                "--combine-dumps=yes",
+            ])
+            // Without the pipes for a debugger, which a killed process would leave behind.
+            .args(["--vgdb=no", "--quiet"])
+            .arg(format!("--callgrind-out-file={}", written.display()))
+            .arg(program.get_program());
+        let mut valgrind = self.suite.equip(valgrind, binary)?;
+        valgrind
+            .arg(COUNT_INSTRUCTIONS)
+            .env_remove("VALGRIND_OPTS")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&stderr)?);
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut valgrind, 0);
+        let mut child = valgrind.spawn().context("cannot start valgrind")?;
+        let output = child.stdout.take().expect("stdout is piped");
+        let answers = self.signals.0.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines() {
+                // What else a suite prints is no answer.
+                if let Ok(Ok(counted)) = line.map(|line| line.parse()) {
+                    let _ = answers.send(Signal::Counted {
+                        process: number,
+                        counted,
+                    });
+                }
+            }
+            let _ = answers.send(Signal::CountingEnded { process: number });
+        });
+        self.processes.push(Process {
+            binary,
+            input: child.stdin.take(),
+            child,
+            written,
+            stderr,
+            asked: Vec::new(),
+        });
+        Ok(number)
+    }
+
+    /// What callgrind wrote of the cases that it was asked for.
+    fn counted(&self) -> Result<Vec<Counted>> {
+        let mut counted = Vec::new();
+        for process in &self.processes {
+            let text = match std::fs::read_to_string(&process.written) {
+                Ok(text) => text,
+                Err(_) if process.asked.is_empty() => continue,
+                Err(error) => return Err(error).context("callgrind wrote nothing"),
+            };
+            let totals = totals(&text);
+            let empty = totals
+                .get(&0)
+                .context("callgrind counted no empty iteration")?;
+            for (number, case) in (1..).zip(&process.asked) {
+                if let (Some(case), Some(total)) = (case, totals.get(&number)) {
+                    counted.push(Counted {
+                        case: case.clone(),
+                        instructions: total.saturating_sub(*empty),
+                    });
+                }
+            }
+        }
+        Ok(counted)
+    }
+}
+
+/// The totals of the numbered parts of a file that callgrind wrote.
+///
+/// A part begins with its number of the file, names what triggered it, and ends with its total. A
+/// killed process may leave a last part without one.
+fn totals(text: &str) -> HashMap<u64, u64> {
+    let mut totals = HashMap::new();
+    let mut number = None;
+    for line in text.lines() {
+        if line.starts_with("part: ") {
+            number = None;
+        } else if let Some(name) = line.strip_prefix("desc: Trigger: Client Request: ") {
+            number = name.parse().ok();
+        } else if let Some(total) = line.strip_prefix("totals: ")
+            && let (Some(number), Ok(total)) = (number, total.parse())
+        {
+            totals.insert(number, total);
+        }
+    }
+    totals
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::entries;
+
+    #[test]
+    fn processor_comes_before_valgrind_and_without_both_the_reasons_are_told() {
+        let none = || Err("none".to_owned());
+        let valgrind = || Ok("valgrind-3.19.0".to_owned());
+        assert!(matches!(Way::choose(Ok(()), valgrind()), Way::Processor));
+        assert!(matches!(
+            Way::choose(none(), valgrind()),
+            Way::Callgrind(version) if version == "valgrind-3.19.0"
+        ));
+        assert!(matches!(
+            Way::choose(none(), Err("not there".to_owned())),
+            Way::Nobody(reason) if reason == "none; not there"
+        ));
+    }
+
+    #[test]
+    fn total_of_each_numbered_part_is_read_and_what_a_killed_process_left_is_not() {
+        let text = "# callgrind format\nversion: 1\ncreator: callgrind-3.19.0\ncmd: part: 9\n\
+            part: 1\n\n\ndesc: Trigger: Client Request: 0\n\nevents: Ir\nsummary: 0\n\n\
+            fn=(1) f\n0 12\n\ntotals: 12\n\n\
+            part: 2\n\ndesc: Trigger: Client Request: 1\nevents: Ir\n\nfn=(1)\n0 99\n\ntotals: 99\n\n\
+            part: 3\n\ndesc: Trigger: Client Request: 2\nevents: Ir\n\nfn=(1)\n0 5\n\n\
+            part: 4\n\ndesc: Trigger: Program termination\nevents: Ir\n\ntotals: 7\n";
+        assert_eq!(totals(text), HashMap::from([(0, 12), (1, 99)]));
+        assert_eq!(totals(""), HashMap::new());
+    }
+
+    /// Entries whose groups are called by their first letters, with the threads of each process.
+    fn ran(cases: &[(&str, &[u64])]) -> Vec<Entry> {
+        let Some(Entry::Case(template)) = entries(&[("s", "1", &[1])]).pop() else {
+            panic!("the last entry is a case");
+        };
+        let mut entries = Vec::new();
+        for (name, threads) in cases {
+            for &threads in *threads {
+                let mut record = template.clone();
+                record.case.group = name[..1].to_owned();
+                record.case.series = (*name).to_owned();
+                record.threads = Some(threads);
+                entries.push(Entry::Case(record));
+            }
+        }
+        entries
+    }
+
+    #[test]
+    fn tables_that_can_be_filled_come_first_and_then_what_took_least() {
+        let mut entries = ran(&[
+            ("mixed-one", &[1, 1]),
+            ("mixed-two", &[1, 2]),
+            ("alone-slow", &[1]),
+            ("alone-fast", &[1]),
+            ("broken", &[1]),
+        ]);
+        let Some(Entry::Case(broken)) = entries.last_mut() else {
+            panic!("the last entry is a case");
+        };
+        broken.status = Status::Failed("late".to_owned());
+        let ids: Vec<CaseId> = entries
+            .iter()
+            .filter_map(|entry| match entry {
+                Entry::Case(record) => Some(record.case.clone()),
+                _ => None,
+            })
+            .collect();
+        let slow = ids.iter().find(|case| case.series == "alone-slow").unwrap();
+        let took = HashMap::from([(slow.clone(), Duration::from_secs(1))]);
+        let order: Vec<&str> = order(&entries, &took)
+            .iter()
+            .map(|case| case.series.as_str())
+            .collect();
+        assert_eq!(order, ["alone-fast", "alone-slow", "mixed-one"]);
+    }
+}
