@@ -1,11 +1,15 @@
 //! The command, started as a user would, on a workspace of its own with cases that are right,
 //! wrong, late and gone.
 
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
+
+use bench_harness::record::{self, Counting, Entry};
 
 /// The folder of the workspace under test; made at the first call.
 fn workspace() -> &'static Path {
@@ -33,6 +37,7 @@ fn workspace() -> &'static Path {
 struct Lab {
     folder: tempfile::TempDir,
     mended: bool,
+    path: Option<OsString>,
 }
 
 impl Lab {
@@ -40,6 +45,7 @@ impl Lab {
         Self {
             folder: tempfile::tempdir().unwrap(),
             mended: false,
+            path: None,
         }
     }
 
@@ -66,6 +72,9 @@ impl Lab {
             )
             .env_remove("MENDED")
             .stdin(Stdio::null());
+        if let Some(path) = &self.path {
+            command.env("PATH", path);
+        }
         if self.mended {
             command.env("MENDED", "1");
         }
@@ -187,6 +196,137 @@ fn crash_and_hang_are_named_and_measured_again_once_mended() {
     ended(&lab.check(), 0, &[]);
 }
 
+/// The instructions of each case of a record by its series, and how they were counted.
+fn instructions(records: &Path) -> (HashMap<String, u64>, Counting) {
+    let mut counted: HashMap<String, u64> = HashMap::new();
+    let mut counting = None;
+    for entry in record::read(records).unwrap().entries {
+        match entry {
+            Entry::Counted(one) => {
+                counted.insert(one.case.series, one.instructions);
+            }
+            Entry::Case(record) => {
+                let instructions = record.counters.and_then(|seen| seen.instructions);
+                counted.extend(instructions.map(|seen| (record.case.series, seen)));
+            }
+            Entry::Counting(how) => counting = Some(how),
+            _ => {}
+        }
+    }
+    (counted, counting.expect("a run says how it counted"))
+}
+
+#[test]
+fn known_instructions_are_counted_and_what_cannot_be_has_a_dash() {
+    let lab = Lab::new();
+    ended(&lab.measure("count/known", &[]), 0, &[]);
+    ended(&lab.check(), 0, &[]);
+    let (counted, counting) = instructions(&lab.records());
+    if let Counting::Nobody { reason } = counting {
+        println!("skipped: {reason}");
+        return;
+    }
+    println!("{counted:?} by {counting:?}");
+    // Three a round, and what calling takes in a build that is not optimised.
+    let adds = counted["adds"];
+    assert!((3_000..3_050).contains(&adds), "{adds}");
+    assert_eq!(counted.len(), 1, "{counted:?}");
+    let page = lab.page();
+    let cell = |series: &str| {
+        let start = format!("| 1,000 | `{series}` |");
+        let row = page.lines().find(|line| line.starts_with(&start)).unwrap();
+        row.split(" | ").nth(3).unwrap().to_owned()
+    };
+    assert_eq!(cell("adds"), format!("{:.2}", adds as f64 / 1_000.0));
+    assert_eq!([cell("threads"), cell("takes-its-time")], ["–", "–"]);
+}
+
+#[test]
+fn instructions_of_two_runs_agree() {
+    let count = || {
+        let lab = Lab::new();
+        ended(&lab.measure("walk/right/sequential/40", &[]), 0, &[]);
+        instructions(&lab.records())
+    };
+    let (first, counting) = count();
+    if let Counting::Nobody { reason } = counting {
+        println!("skipped: {reason}");
+        return;
+    }
+    let (first, second) = (first["sequential"], count().0["sequential"]);
+    println!("{first} and {second} by {counting:?}");
+    assert!(first > 1_000);
+    assert!(
+        first.abs_diff(second) * 100 <= first,
+        "{first} and {second}"
+    );
+}
+
+#[test]
+fn case_that_valgrind_is_late_with_is_left_out_and_the_others_are_kept() {
+    let lab = Lab::new();
+    ended(&lab.measure("count/late", &[]), 0, &[]);
+    let (counted, counting) = instructions(&lab.records());
+    let Counting::Callgrind { left_out, .. } = counting else {
+        println!("skipped: {counting:?}");
+        return;
+    };
+    assert_eq!((left_out, counted.len()), (1, 1), "{counted:?}");
+    assert!(counted.contains_key("early"), "{counted:?}");
+    assert!(
+        lab.page().contains("or for the case that"),
+        "{}",
+        lab.page()
+    );
+}
+
+/// Puts a program called `valgrind` before the others on the `PATH`.
+#[cfg(unix)]
+fn pretend(lab: &mut Lab, valgrind: &str) {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = lab.folder.path().join("bin");
+    fs::create_dir(&folder).unwrap();
+    let program = folder.join("valgrind");
+    fs::write(&program, format!("#!/bin/sh\n{valgrind}\n")).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = std::env::var_os("PATH").unwrap();
+    let path = std::iter::once(folder).chain(std::env::split_paths(&path));
+    lab.path = Some(std::env::join_paths(path).unwrap());
+}
+
+#[cfg(unix)]
+#[test]
+fn valgrind_that_does_not_work_takes_the_column_and_nothing_else() {
+    if bench_harness::processor_counts().is_ok() {
+        println!("skipped: the processor counts, so valgrind is not asked");
+        return;
+    }
+    let mut lab = Lab::new();
+    pretend(&mut lab, "exit 1");
+    let said = ["instructions are not counted", "valgrind"];
+    ended(&lab.measure("walk/right", &[]), 0, &said);
+    let page = lab.page();
+    assert!(page.contains("Instructions are not counted: "), "{page}");
+    assert!(!page.contains("instr ↓"), "{page}");
+
+    let mut lab = Lab::new();
+    pretend(
+        &mut lab,
+        "[ $1 = --version ] && echo valgrind-1 || { echo no memory >&2; exit 3; }",
+    );
+    let said = [
+        "walk/right/sequential/10: no memory",
+        "0 cases",
+        "3 left out",
+    ];
+    ended(&lab.measure("walk/right", &[]), 0, &said);
+    ended(&lab.check(), 0, &[]);
+    let page = lab.page();
+    assert!(page.contains("or for one of 3 cases"), "{page}");
+    assert!(!page.contains("instr ↓"), "{page}");
+}
+
 #[cfg(unix)]
 #[test]
 fn interrupted_run_keeps_what_it_measured_and_goes_on() {
@@ -243,7 +383,9 @@ fn truncated_record_is_refused_and_completed() {
     ended(&lab.measure("walk/right", &[]), 0, &[]);
     let page = lab.page();
     let whole = fs::read_to_string(lab.records()).unwrap();
-    fs::write(lab.records(), &whole[..whole.len() - 40]).unwrap();
+    // What counts instructions comes after the cases and is done again.
+    let last = whole.rfind("\"kind\":\"case\"").expect("a case");
+    fs::write(lab.records(), &whole[..last]).unwrap();
     ended(&lab.report(), 2, &["ends inside a line", "--resume"]);
     assert_eq!(lab.page(), page);
 
@@ -251,7 +393,7 @@ fn truncated_record_is_refused_and_completed() {
     let completed = fs::read_to_string(lab.records()).unwrap();
     assert_eq!(completed.lines().count(), whole.lines().count());
     // What was whole was not measured again.
-    assert!(completed.starts_with(&whole[..whole[..whole.len() - 40].rfind('\n').unwrap()]));
+    assert!(completed.starts_with(&whole[..whole[..last].rfind('\n').unwrap()]));
     ended(&lab.check(), 0, &[]);
 }
 
