@@ -12,7 +12,7 @@ use bench_harness::{Group, Input, Lab, Rotation, Routine, Tally, race, shuffle};
 const BATCH: usize = 1_000;
 
 fn suite(lab: &mut Lab) {
-    lab.section("Arena allocation");
+    lab.section("Arena allocation").counted_first();
     alloc(lab);
     alloc_zeroed(lab);
     string(lab);

@@ -11,7 +11,7 @@ use oorandom::Rand64;
 const BATCH: usize = 10_000;
 
 fn suite(lab: &mut Lab) {
-    lab.section("String interning");
+    lab.section("String interning").counted_first();
     for alphabet in Alphabet::ALL {
         hit(lab, alphabet);
     }

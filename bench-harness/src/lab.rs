@@ -22,6 +22,7 @@ use crate::tally::Tally;
 #[derive(Default)]
 pub struct Lab {
     section: String,
+    counted_first: bool,
     groups: Vec<Group>,
 }
 
@@ -59,6 +60,14 @@ impl Lab {
     /// Names the section of the report that the following groups belong to.
     pub fn section(&mut self, title: &str) -> &mut Self {
         self.section = title.to_owned();
+        self.counted_first = false;
+        self
+    }
+
+    /// Counts the instructions of this section before those of others, where valgrind has not the
+    /// time for all.
+    pub fn counted_first(&mut self) -> &mut Self {
+        self.counted_first = true;
         self
     }
 
@@ -87,6 +96,7 @@ impl Lab {
                 per_element: false,
                 growth: false,
                 suite: String::new(),
+                counted_first: self.counted_first,
             },
             batch: u64::MAX,
             quick_limit: u64::MAX,

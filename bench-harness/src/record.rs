@@ -151,6 +151,10 @@ pub struct GroupInfo {
     pub growth: bool,
     /// The source file that defines the group, relative to its workspace.
     pub suite: String,
+    /// Whether its instructions are counted before those of others, where there is not the time
+    /// for all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counted_first: bool,
 }
 
 /// How and where a run was made.

@@ -486,6 +486,7 @@ pub(crate) mod tests {
                 per_element: false,
                 growth: true,
                 suite: "benches/walk.rs".to_owned(),
+                counted_first: false,
             },
             cases: cases
                 .iter()
