@@ -9,9 +9,9 @@ use crate::{Interner, Symbol, unknown};
 /// # Examples
 ///
 /// ```
-/// use intern::{Frozen, Interner, Local};
+/// use intern::{Frozen, Interner, Rodeo};
 ///
-/// let mut names = Local::default();
+/// let mut names = Rodeo::default();
 /// names.intern("fetch");
 /// let parse = names.intern("parse");
 /// let frozen = Frozen::from_interner(&names);

@@ -5,7 +5,7 @@
 //!
 //! | strategy | made for |
 //! |---|---|
-//! | [`Local`] | one thread |
+//! | [`Rodeo`] | one thread |
 //! | [`Compact`] | the same, faster to fill: one text, and hashes beside the symbols |
 //! | [`Striped`] | several threads, strings resolved without a lock while others are added |
 //! | [`Sharded`] | the same on dashmap, without unsafe code |
@@ -17,9 +17,9 @@
 //! # Examples
 //!
 //! ```
-//! use intern::{Frozen, Interner, Local};
+//! use intern::{Frozen, Interner, Rodeo};
 //!
-//! let mut names = Local::default();
+//! let mut names = Rodeo::default();
 //! let fetch = names.intern("fetch");
 //! assert_eq!(names.intern("fetch"), fetch);
 //! assert_eq!(names.get("parse"), None);
@@ -30,22 +30,34 @@
 //! ```
 
 mod compact;
+mod folded;
 mod frozen;
-mod local;
+mod length;
+mod rodeo;
 mod segments;
 mod sharded;
+mod statistics;
+mod string_interner;
 mod striped;
-mod threaded;
+mod tags;
+mod threaded_rodeo;
 
 pub use compact::{Compact, Vacancy};
+pub use folded::{Folded, FoldedHasher};
 pub use frozen::Frozen;
-pub use local::Local;
+pub use rodeo::Rodeo;
 pub use sharded::Sharded;
+pub use statistics::Statistics;
+pub use string_interner::StringInterner;
 pub use striped::Striped;
-pub use threaded::Threaded;
+pub use threaded_rodeo::ThreadedRodeo;
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::num::{NonZero, NonZeroU32};
+
+use thiserror::Error;
 
 /// The small integer an interner gives to a string.
 ///
@@ -54,7 +66,9 @@ use std::num::{NonZero, NonZeroU32};
 /// so that there is no gap below `len` once nobody is interning.
 ///
 /// A symbol means something only together with the interner it came from. It takes four bytes, and
-/// so does an `Option` of it.
+/// so does an `Option` of it. In builds with debug assertions it takes eight, to tell the interner,
+/// and one that is asked to resolve another's symbol panics; symbols made
+/// [from an index](Self::from_index) are everybody's.
 ///
 /// # Examples
 ///
@@ -62,11 +76,15 @@ use std::num::{NonZero, NonZeroU32};
 /// use intern::Symbol;
 ///
 /// assert_eq!(Symbol::from_index(7).index(), 7);
-/// assert_eq!(size_of::<Option<Symbol>>(), 4);
+/// assert_eq!(size_of::<Option<Symbol>>(), size_of::<Symbol>());
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-// Index + 1, so that an `Option` needs no room of its own.
-pub struct Symbol(NonZeroU32);
+#[derive(Clone, Copy)]
+pub struct Symbol {
+    /// Index + 1, so that an `Option` needs no room of its own.
+    number: NonZeroU32,
+    #[cfg(debug_assertions)]
+    owner: u32,
+}
 
 impl Symbol {
     /// The symbol with this index.
@@ -76,8 +94,8 @@ impl Symbol {
     /// Panics when `index` is `u32::MAX`, which no interner gives out.
     #[inline]
     pub const fn from_index(index: u32) -> Self {
-        match NonZero::new(index.wrapping_add(1)) {
-            Some(number) => Self(number),
+        match Self::from_number(index.wrapping_add(1)) {
+            Some(symbol) => symbol,
             None => panic!("the index of a symbol is below u32::MAX"),
         }
     }
@@ -85,7 +103,55 @@ impl Symbol {
     /// Position of the string in the interner, from 0.
     #[inline]
     pub const fn index(self) -> usize {
-        (self.0.get() - 1) as usize
+        (self.number.get() - 1) as usize
+    }
+
+    /// Index + 1.
+    #[inline(always)]
+    pub(crate) const fn number(self) -> u32 {
+        self.number.get()
+    }
+
+    #[inline(always)]
+    pub(crate) const fn from_number(number: u32) -> Option<Self> {
+        match NonZero::new(number) {
+            Some(number) => Some(Self {
+                number,
+                #[cfg(debug_assertions)]
+                owner: Owner::ANY,
+            }),
+            None => None,
+        }
+    }
+}
+
+impl PartialEq for Symbol {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+
+impl Eq for Symbol {}
+
+impl PartialOrd for Symbol {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Symbol {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.number.cmp(&other.number)
+    }
+}
+
+impl Hash for Symbol {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.number.hash(state);
     }
 }
 
@@ -105,13 +171,13 @@ impl fmt::Debug for Symbol {
 /// # Examples
 ///
 /// ```
-/// use intern::{Interner, Local, Sharded, Symbol};
+/// use intern::{Interner, Rodeo, Sharded, Symbol};
 ///
 /// fn first_twice(mut names: impl Interner) -> bool {
 ///     names.intern("a") == names.intern("a")
 /// }
 ///
-/// assert!(first_twice(Local::default()));
+/// assert!(first_twice(Rodeo::default()));
 /// assert!(first_twice(&Sharded::default()));
 /// ```
 pub trait Interner {
@@ -155,16 +221,105 @@ pub trait Interner {
     /// # Examples
     ///
     /// ```
-    /// use intern::{Interner, Local};
+    /// use intern::{Interner, Rodeo};
     ///
     /// let mut symbols = Vec::new();
-    /// Local::default().intern_batch(&["a", "b", "a"], &mut symbols);
+    /// Rodeo::default().intern_batch(&["a", "b", "a"], &mut symbols);
     /// assert_eq!(symbols[0], symbols[2]);
     /// assert_ne!(symbols[0], symbols[1]);
     /// ```
     fn intern_batch(&mut self, strings: &[&str], symbols: &mut Vec<Symbol>) {
         symbols.extend(strings.iter().map(|string| self.intern(string)));
     }
+}
+
+/// Why a string was not interned.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InternError {
+    /// There is no index left.
+    #[error("an interner holds at most {} strings", u32::MAX)]
+    TooManyStrings,
+    /// Positions of the text have 32 bits.
+    #[error("an interner holds at most {} bytes of text", u32::MAX)]
+    TooMuchText,
+    /// The interner would hold more than it may.
+    #[error("the interner may hold {budget_bytes} bytes; this string needs {needed_bytes}")]
+    OverBudget {
+        /// Bytes that the interner may hold.
+        budget_bytes: usize,
+        /// Bytes that it would hold, with a table that is being replaced.
+        needed_bytes: usize,
+    },
+    /// The allocator has no memory left.
+    #[error("no memory is left for the interner")]
+    OutOfMemory,
+}
+
+/// Tells the symbols of one interner from those of others, where that is checked.
+#[cfg(debug_assertions)]
+#[derive(Clone, Copy, Debug)]
+struct Owner(u32);
+
+#[cfg(debug_assertions)]
+impl Owner {
+    const ANY: u32 = 0;
+
+    fn new() -> Self {
+        use std::sync::atomic::{AtomicU32, Ordering};
+
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn mark(self, symbol: Symbol) -> Symbol {
+        let Self(owner) = self;
+        Symbol { owner, ..symbol }
+    }
+
+    #[track_caller]
+    fn check(self, symbol: Symbol) {
+        let Self(owner) = self;
+        assert!(
+            [owner, Self::ANY].contains(&symbol.owner),
+            "{symbol:?} is of another interner"
+        );
+    }
+}
+
+#[cfg(not(debug_assertions))]
+#[derive(Clone, Copy, Debug)]
+struct Owner;
+
+#[cfg(not(debug_assertions))]
+impl Owner {
+    fn new() -> Self {
+        Self
+    }
+
+    #[inline(always)]
+    fn mark(self, symbol: Symbol) -> Symbol {
+        symbol
+    }
+
+    #[inline(always)]
+    fn check(self, _: Symbol) {}
+}
+
+/// Has the processor fetch the cache line of an element, which may lie outside of the slice.
+#[inline(always)]
+fn prefetch<T>(slice: &[T], index: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+
+        let place = slice.as_ptr().wrapping_add(index);
+        // SAFETY: needs SSE, which every processor of this architecture has; an address that cannot
+        // be read is let be.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(place.cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (slice, index);
 }
 
 #[cold]
@@ -176,7 +331,7 @@ fn unknown(symbol: Symbol) -> ! {
 #[cold]
 #[inline(never)]
 fn full() -> ! {
-    panic!("an interner holds at most {} strings", u32::MAX)
+    panic!("{}", InternError::TooManyStrings)
 }
 
 #[cfg(test)]
@@ -184,9 +339,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_symbol_and_an_option_of_it_take_four_bytes() {
-        assert_eq!(size_of::<Symbol>(), 4);
-        assert_eq!(size_of::<Option<Symbol>>(), 4);
+    fn a_symbol_and_an_option_of_it_take_four_bytes_and_an_owner_in_debug_builds() {
+        let bytes = if cfg!(debug_assertions) { 8 } else { 4 };
+        assert_eq!(size_of::<Symbol>(), bytes);
+        assert_eq!(size_of::<Option<Symbol>>(), bytes);
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
 
-use intern::{Compact, Frozen, Interner, Local, Sharded, Striped, Symbol, Threaded};
+use intern::{
+    Compact, Frozen, Interner, Rodeo, Sharded, StringInterner, Striped, Symbol, ThreadedRodeo,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -60,12 +62,14 @@ macro_rules! contract {
 }
 
 contract! {
-    local: Local::default(),
-    local_with_capacity: Local::with_capacity(10, 100),
+    rodeo: Rodeo::default(),
+    rodeo_with_capacity: Rodeo::with_capacity(10, 100),
+    string_interner: StringInterner::default(),
+    string_interner_with_capacity: StringInterner::with_capacity(10, 100),
     compact: Compact::default(),
     compact_with_capacity: Compact::with_capacity(10, 100),
-    threaded: &Threaded::default(),
-    threaded_with_capacity: &Threaded::with_capacity(10, 100),
+    threaded_rodeo: &ThreadedRodeo::default(),
+    threaded_rodeo_with_capacity: &ThreadedRodeo::with_capacity(10, 100),
     sharded: &Sharded::default(),
     sharded_with_capacity: &Sharded::with_capacity(1000, 10_000),
     striped: &Striped::default(),
@@ -73,8 +77,8 @@ contract! {
 }
 
 #[test]
-fn threads_agree_on_symbols_threaded() {
-    check_threads(&Threaded::default());
+fn threads_agree_on_symbols_threaded_rodeo() {
+    check_threads(&ThreadedRodeo::default());
 }
 
 #[test]
@@ -89,11 +93,15 @@ fn threads_agree_on_symbols_striped() {
 
 #[test]
 fn a_shared_string_outlives_the_reference_it_was_resolved_through() {
-    fn names<'a>(a: &'a Sharded, b: &'a Striped, c: &'a Threaded) -> [&'a str; 3] {
+    fn names<'a>(a: &'a Sharded, b: &'a Striped, c: &'a ThreadedRodeo) -> [&'a str; 3] {
         let (one, two, three) = (a.intern("one"), b.intern("two"), c.intern("three"));
         [a.resolve(one), b.resolve(two), c.resolve(three)]
     }
-    let (a, b, c) = (Sharded::default(), Striped::default(), Threaded::default());
+    let (a, b, c) = (
+        Sharded::default(),
+        Striped::default(),
+        ThreadedRodeo::default(),
+    );
     assert!(a.is_empty() && b.is_empty() && c.is_empty());
     assert_eq!(names(&a, &b, &c), ["one", "two", "three"]);
 }
@@ -262,7 +270,7 @@ where
 
 #[test]
 fn a_frozen_resolver_is_read_by_several_threads() {
-    let mut interner = Local::default();
+    let mut interner = Rodeo::default();
     let symbol = interner.intern("shared");
     let frozen = Frozen::from_interner(&interner);
     std::thread::scope(|scope| {

@@ -1,9 +1,9 @@
 //! An interner shared between threads, on lasso's `ThreadedRodeo` with a fast hasher.
 
-use lasso::{Spur, ThreadedRodeo};
+use lasso::Spur;
 use rustc_hash::FxBuildHasher;
 
-use crate::local::{capacity, key_of, refused, symbol_of};
+use crate::rodeo::{capacity, key_of, refused, symbol_of};
 use crate::{Interner, Symbol, unknown};
 
 /// An interner shared between threads, on lasso's `ThreadedRodeo` with the Fx hash.
@@ -15,9 +15,9 @@ use crate::{Interner, Symbol, unknown};
 /// # Examples
 ///
 /// ```
-/// use intern::Threaded;
+/// use intern::ThreadedRodeo;
 ///
-/// let names = Threaded::default();
+/// let names = ThreadedRodeo::default();
 /// let symbols = std::thread::scope(|scope| {
 ///     [(); 2]
 ///         .map(|()| scope.spawn(|| names.intern("fetch")))
@@ -26,17 +26,17 @@ use crate::{Interner, Symbol, unknown};
 /// assert_eq!(symbols[0], symbols[1]);
 /// assert_eq!(names.resolve(symbols[0]), "fetch");
 /// ```
-pub struct Threaded(ThreadedRodeo<Spur, FxBuildHasher>);
+pub struct ThreadedRodeo(lasso::ThreadedRodeo<Spur, FxBuildHasher>);
 
-impl Threaded {
+impl ThreadedRodeo {
     /// An empty interner.
     pub fn new() -> Self {
-        Self(ThreadedRodeo::with_hasher(FxBuildHasher))
+        Self(lasso::ThreadedRodeo::with_hasher(FxBuildHasher))
     }
 
     /// An interner with room for that many strings of that many bytes together.
     pub fn with_capacity(strings: usize, bytes: usize) -> Self {
-        Self(ThreadedRodeo::with_capacity_and_hasher(
+        Self(lasso::ThreadedRodeo::with_capacity_and_hasher(
             capacity(strings, bytes),
             FxBuildHasher,
         ))
@@ -87,29 +87,29 @@ impl Threaded {
     }
 }
 
-impl Default for Threaded {
+impl Default for ThreadedRodeo {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Interner for &Threaded {
+impl Interner for &ThreadedRodeo {
     #[inline]
     fn intern(&mut self, string: &str) -> Symbol {
-        Threaded::intern(self, string)
+        ThreadedRodeo::intern(self, string)
     }
 
     #[inline]
     fn get(&self, string: &str) -> Option<Symbol> {
-        Threaded::get(self, string)
+        ThreadedRodeo::get(self, string)
     }
 
     #[inline]
     fn resolve(&self, symbol: Symbol) -> &str {
-        Threaded::resolve(self, symbol)
+        ThreadedRodeo::resolve(self, symbol)
     }
 
     fn len(&self) -> usize {
-        Threaded::len(self)
+        ThreadedRodeo::len(self)
     }
 }

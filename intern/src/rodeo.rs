@@ -2,36 +2,36 @@
 
 use std::num::NonZero;
 
-use lasso::{Capacity, Key, LassoError, Rodeo, Spur};
+use lasso::{Capacity, Key, LassoError, Spur};
 use rustc_hash::FxBuildHasher;
 
 use crate::{Interner, Symbol, unknown};
 
 /// An interner for one thread, on lasso's `Rodeo` with the Fx hash.
-pub struct Local(Rodeo<Spur, FxBuildHasher>);
+pub struct Rodeo(lasso::Rodeo<Spur, FxBuildHasher>);
 
-impl Local {
+impl Rodeo {
     /// An empty interner.
     pub fn new() -> Self {
-        Self(Rodeo::with_hasher(FxBuildHasher))
+        Self(lasso::Rodeo::with_hasher(FxBuildHasher))
     }
 
     /// An interner with room for that many strings of that many bytes together.
     pub fn with_capacity(strings: usize, bytes: usize) -> Self {
-        Self(Rodeo::with_capacity_and_hasher(
+        Self(lasso::Rodeo::with_capacity_and_hasher(
             capacity(strings, bytes),
             FxBuildHasher,
         ))
     }
 }
 
-impl Default for Local {
+impl Default for Rodeo {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Interner for Local {
+impl Interner for Rodeo {
     #[inline]
     fn intern(&mut self, string: &str) -> Symbol {
         match self.0.try_get_or_intern(string) {
@@ -61,7 +61,7 @@ impl Interner for Local {
 /// A `Spur` is an index plus 1 in 32 bits, like a `Symbol`, so this compiles to nothing.
 #[inline]
 pub(crate) fn symbol_of(key: Spur) -> Symbol {
-    Symbol(key.into_inner())
+    Symbol::from_number(key.into_inner().get()).expect("no key is 0")
 }
 
 #[inline]
