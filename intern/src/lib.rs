@@ -29,20 +29,27 @@
 //! assert_eq!(names.resolve(fetch), "fetch");
 //! ```
 
+mod budget;
 mod compact;
+mod concurrent;
 mod folded;
 mod frozen;
+mod growing;
 mod length;
+mod records;
 mod rodeo;
 mod segments;
+mod shard;
 mod sharded;
 mod statistics;
 mod string_interner;
 mod striped;
+mod sync;
 mod tags;
 mod threaded_rodeo;
 
 pub use compact::{Compact, Vacancy};
+pub use concurrent::Concurrent;
 pub use folded::{Folded, FoldedHasher};
 pub use frozen::Frozen;
 pub use rodeo::Rodeo;
@@ -309,17 +316,22 @@ impl Owner {
 /// Has the processor fetch the cache line of an element, which may lie outside of the slice.
 #[inline(always)]
 fn prefetch<T>(slice: &[T], index: usize) {
+    prefetch_at(slice.as_ptr().wrapping_add(index));
+}
+
+/// The same for any address.
+#[inline(always)]
+fn prefetch_at<T>(place: *const T) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
-        let place = slice.as_ptr().wrapping_add(index);
         // SAFETY: needs SSE, which every processor of this architecture has; an address that cannot
         // be read is let be.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(place.cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (slice, index);
+    let _ = place;
 }
 
 #[cold]

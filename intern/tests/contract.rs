@@ -5,7 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
 
 use intern::{
-    Compact, Frozen, Interner, Rodeo, Sharded, StringInterner, Striped, Symbol, ThreadedRodeo,
+    Compact, Concurrent, Frozen, Interner, Rodeo, Sharded, StringInterner, Striped, Symbol,
+    ThreadedRodeo,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -72,6 +73,9 @@ contract! {
     threaded_rodeo_with_capacity: &ThreadedRodeo::with_capacity(10, 100),
     sharded: &Sharded::default(),
     sharded_with_capacity: &Sharded::with_capacity(1000, 10_000),
+    concurrent: &Concurrent::default(),
+    concurrent_with_a_secret_key: &Concurrent::with_hasher(std::hash::RandomState::new()),
+    compact_with_a_secret_key: Compact::with_hasher(std::hash::RandomState::new()),
     striped: &Striped::default(),
     striped_with_capacity: &Striped::with_capacity(1000, 10_000),
 }
@@ -84,6 +88,11 @@ fn threads_agree_on_symbols_threaded_rodeo() {
 #[test]
 fn threads_agree_on_symbols_sharded() {
     check_threads(&Sharded::default());
+}
+
+#[test]
+fn threads_agree_on_symbols_concurrent() {
+    check_threads(&Concurrent::default());
 }
 
 #[test]

@@ -1,0 +1,443 @@
+//! An interner shared between threads, in which nobody waits for what is known.
+//!
+//! A string's hash chooses one of 32 tables, which hold the positions of records; a list by symbols
+//! holds them too. Records, lists and tables never move while they can be read. So to find a known
+//! string and to resolve a symbol are loads, and only new strings of the same table wait for each
+//! other.
+
+use std::hash::{BuildHasher, Hasher};
+use std::ops::Range;
+
+use crate::budget::Budget;
+use crate::growing::Growing;
+use crate::length::{Any, Eight, Four, Length, Sixteen, by_length};
+use crate::records::{Records, Source};
+use crate::shard::{Locked, Shard};
+use crate::sync::{AtomicU32, Ordering};
+use crate::{Folded, InternError, Interner, Owner, Statistics, Symbol, unknown};
+
+/// Number of shards.
+const SHARDS: usize = 32;
+
+/// Strings of a batch that are looked for at the same time.
+const AHEAD: usize = 16;
+
+/// Bytes that a shard takes at a time, for records of its own.
+const BLOCK_BYTES: Range<usize> = 128..4096;
+
+/// An interner shared between threads, which finds known strings and resolves symbols without a lock.
+///
+/// Symbols are dense once no thread is interning. New strings take the lock of one of 32 shards. Holds
+/// 5 bytes a string beside the strings themselves, 4 bytes in a list and 6.4 to 12.8 in a table; each
+/// list and table doubles when it is full, and replaced tables, together as large as those in use, are
+/// kept until [`reclaim`](Self::reclaim) or the end.
+///
+/// Strings are hashed with [`Folded`] unless another hasher is given; strings that a stranger chooses
+/// want one with a secret key, such as [`RandomState`](std::hash::RandomState).
+///
+/// # Examples
+///
+/// ```
+/// use intern::Concurrent;
+///
+/// let names = Concurrent::default();
+/// let symbols = std::thread::scope(|scope| {
+///     [(); 2]
+///         .map(|()| scope.spawn(|| names.intern("fetch")))
+///         .map(|thread| thread.join().unwrap())
+/// });
+/// assert_eq!(symbols[0], symbols[1]);
+/// assert_eq!(names.resolve(symbols[0]), "fetch");
+/// ```
+pub struct Concurrent<S = Folded> {
+    /// Invariant: they hold positions of records, written before they were added.
+    shards: Box<[Shard; SHARDS]>,
+    records: Records,
+    /// Where the record of each symbol is, by its index; 0 while there is none.
+    ///
+    /// Invariant: what is not 0 is the position of a record, written before it was stored here.
+    positions: Growing<AtomicU32>,
+    /// The next index.
+    next: AtomicU32,
+    budget: Budget,
+    hasher: S,
+    owner: Owner,
+}
+
+impl Default for Concurrent {
+    fn default() -> Self {
+        Self::with_hasher(Folded)
+    }
+}
+
+impl Concurrent {
+    /// An empty interner.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl<S> Concurrent<S> {
+    /// An empty interner that hashes with `hasher`.
+    pub fn with_hasher(hasher: S) -> Self {
+        Self {
+            shards: Box::new(std::array::from_fn(|_| Shard::new())),
+            records: Records::new(),
+            positions: Growing::new(),
+            next: AtomicU32::new(0),
+            budget: Budget::new(usize::MAX),
+            hasher,
+            owner: Owner::new(),
+        }
+    }
+
+    /// The same interner, which from now on never holds more than that many bytes, beside some
+    /// kilobytes of its own.
+    ///
+    /// Replaced tables count until they are [reclaimed](Self::reclaim).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use intern::{Concurrent, InternError};
+    ///
+    /// let names = Concurrent::new().with_budget(16 << 10);
+    /// assert!(names.try_intern("fetch").is_ok());
+    /// let long = "x".repeat(20_000);
+    /// assert!(matches!(names.try_intern(&long), Err(InternError::OverBudget { .. })));
+    /// assert!(names.held_bytes() <= 16 << 10);
+    /// ```
+    #[must_use]
+    pub fn with_budget(self, bytes: usize) -> Self {
+        Self {
+            budget: self.budget.limited(bytes),
+            ..self
+        }
+    }
+
+    /// Bytes held from the global allocator for strings, lists and tables.
+    pub fn held_bytes(&self) -> usize {
+        self.budget.held()
+    }
+
+    /// Frees the tables that were replaced by larger ones.
+    ///
+    /// While other threads may read, nobody can know that a table is not being read; an exclusive
+    /// borrow can.
+    pub fn reclaim(&mut self) {
+        for shard in self.shards.iter_mut() {
+            self.budget.give_back(shard.reclaim());
+        }
+    }
+
+    /// The string of `symbol`, for as long as the interner is borrowed.
+    ///
+    /// # Panics
+    ///
+    /// Panics when the interner has no string of that index.
+    #[inline]
+    pub fn resolve(&self, symbol: Symbol) -> &str {
+        self.owner.check(symbol);
+        match self.position(symbol.index() as u32) {
+            // SAFETY: needs the position of a record: the invariant of `positions`.
+            Some(position) => unsafe { self.records.string(position) },
+            None => unknown(symbol),
+        }
+    }
+
+    /// Number of strings, with those that other threads are adding.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.next.load(Ordering::Relaxed) as usize
+    }
+
+    /// Whether nothing was interned yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    #[inline(always)]
+    fn position(&self, index: u32) -> Option<u32> {
+        // `Acquire`: pairs with `add`, for the record.
+        match self.positions.get(index)?.load(Ordering::Acquire) {
+            0 => None,
+            position => Some(position),
+        }
+    }
+}
+
+impl<S: BuildHasher> Concurrent<S> {
+    /// The symbol of `string`; see [`Interner::intern`].
+    ///
+    /// # Panics
+    ///
+    /// Panics where [`try_intern`](Self::try_intern) fails.
+    #[inline]
+    pub fn intern(&self, string: &str) -> Symbol {
+        let string = string.as_bytes();
+        match string.len() {
+            8..=16 => self.intern_in::<Eight>(string),
+            17..=32 => self.intern_in::<Sixteen>(string),
+            4..=7 => self.intern_in::<Four>(string),
+            _ => self.intern_any(string),
+        }
+    }
+
+    /// The symbol of `string`, as [`intern`](Self::intern) gives it, or why there is none.
+    ///
+    /// # Errors
+    ///
+    /// Fails when `string` is new and the strings would have, with 5 bytes each, more than about
+    /// 4 GiB together, when the budget does not suffice, or when no memory is left. The interner stays
+    /// as it was.
+    #[inline]
+    pub fn try_intern(&self, string: &str) -> Result<Symbol, InternError> {
+        let string = string.as_bytes();
+        by_length!(string.len(), L => {
+            let hash = self.hash(string);
+            match self.first_look::<L>(string, hash) {
+                Some(symbol) => Ok(symbol),
+                None => self.add::<L>(hash, string, Source::Copied(string)),
+            }
+        })
+    }
+
+    /// The symbol of a string that is never freed, which is not copied if it is new.
+    ///
+    /// To find it takes longer than to find a copy, since its bytes lie elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`try_intern`](Self::try_intern) does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use intern::Concurrent;
+    ///
+    /// static LICENSE: &str = "Permission is hereby granted, free of charge, to any person";
+    ///
+    /// let texts = Concurrent::new();
+    /// let license = texts.try_intern_static(LICENSE)?;
+    /// assert_eq!(texts.resolve(license).as_ptr(), LICENSE.as_ptr());
+    /// assert_eq!(texts.intern(&LICENSE.to_owned()), license);
+    /// # Ok::<(), intern::InternError>(())
+    /// ```
+    pub fn try_intern_static(&self, string: &'static str) -> Result<Symbol, InternError> {
+        let hash = self.hash(string.as_bytes());
+        self.add::<Any>(hash, string.as_bytes(), Source::Static(string))
+    }
+
+    /// The symbol of `string` if it was interned before.
+    #[inline]
+    pub fn get(&self, string: &str) -> Option<Symbol> {
+        let string = string.as_bytes();
+        by_length!(string.len(), L => {
+            let hash = self.hash(string);
+            match self.first_look::<L>(string, hash) {
+                Some(symbol) => Some(symbol),
+                None => self.second_look(string, hash),
+            }
+        })
+    }
+
+    /// Interns `strings` in their order and appends their symbols to `symbols`: 16 at a time, so that
+    /// their groups are fetched together, then their records.
+    ///
+    /// # Panics
+    ///
+    /// Panics where [`try_intern`](Self::try_intern) fails.
+    pub fn intern_batch(&self, strings: &[&str], symbols: &mut Vec<Symbol>) {
+        symbols.reserve(strings.len());
+        let mut hashes = [0; AHEAD];
+        for strings in strings.chunks(AHEAD) {
+            for (hash, string) in hashes.iter_mut().zip(strings) {
+                *hash = self.hash(string.as_bytes());
+                self.shard(*hash).prefetch(*hash);
+            }
+            for &hash in &hashes[..strings.len()] {
+                if let Some(position) = self.shard(hash).likely(hash) {
+                    // SAFETY: needs the position of a record: the invariant of `shards`.
+                    unsafe { self.records.prefetch(position) };
+                }
+            }
+            for (&hash, string) in hashes.iter().zip(strings) {
+                let string = string.as_bytes();
+                symbols.push(by_length!(string.len(), L => self.intern_hashed::<L>(string, hash)));
+            }
+        }
+    }
+
+    /// What the interner holds, and how far its strings are from where they are looked for first.
+    ///
+    /// Hashes all strings. What other threads add meanwhile may be counted or not.
+    pub fn statistics(&self) -> Statistics {
+        let positions = (0..self.len() as u32).filter_map(|index| self.position(index));
+        let mut text_bytes = 0;
+        let probes: Vec<usize> = positions
+            .filter_map(|position| {
+                // SAFETY: needs the position of a record: the invariant of `positions`.
+                let string = unsafe { self.records.string(position) };
+                text_bytes += string.len();
+                let hash = self.hash(string.as_bytes());
+                self.shard(hash).probes(hash, position)
+            })
+            .collect();
+        let slots = self.shards.iter().map(Shard::slots).sum();
+        Statistics::new(probes.into_iter(), text_bytes, self.held_bytes(), slots)
+    }
+
+    #[inline(always)]
+    fn hash(&self, string: &[u8]) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(string);
+        hasher.finish()
+    }
+
+    /// The shard of a hash, by bits between those of the tag and those of the group.
+    #[inline(always)]
+    fn shard(&self, hash: u64) -> &Shard {
+        &self.shards[(hash >> 8) as usize % SHARDS]
+    }
+
+    #[inline(always)]
+    fn intern_in<L: Length>(&self, string: &[u8]) -> Symbol {
+        self.intern_hashed::<L>(string, self.hash(string))
+    }
+
+    #[inline(never)]
+    fn intern_any(&self, string: &[u8]) -> Symbol {
+        self.intern_in::<Any>(string)
+    }
+
+    #[inline(always)]
+    fn intern_hashed<L: Length>(&self, string: &[u8], hash: u64) -> Symbol {
+        match self.first_look::<L>(string, hash) {
+            Some(symbol) => symbol,
+            None => self.intern_slowly::<L>(string, hash),
+        }
+    }
+
+    #[inline(never)]
+    fn intern_slowly<L: Length>(&self, string: &[u8], hash: u64) -> Symbol {
+        if let Some(symbol) = self.second_look(string, hash) {
+            return symbol;
+        }
+        self.add::<L>(hash, string, Source::Copied(string))
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The symbol of a string if it is where nearly all are.
+    #[inline(always)]
+    fn first_look<L: Length>(&self, string: &[u8], hash: u64) -> Option<Symbol> {
+        let symbol = self.shard(hash).first_look(hash, |position| {
+            // SAFETY: needs the position of a record: the invariant of `shards`.
+            unsafe { self.records.symbol_of_short::<L>(position, string) }
+        });
+        symbol.map(|symbol| self.owner.mark(symbol))
+    }
+
+    /// The symbol of a string, wherever it is; nothing also when it is being added.
+    #[inline]
+    fn second_look(&self, string: &[u8], hash: u64) -> Option<Symbol> {
+        let symbol = self.shard(hash).find(hash, |position| {
+            // SAFETY: needs the position of a record: the invariant of `shards`.
+            unsafe { self.records.symbol_of(position, string) }
+        });
+        symbol.map(|symbol| self.owner.mark(symbol))
+    }
+
+    /// Adds a string, unless it was added meanwhile.
+    #[cold]
+    #[inline(never)]
+    fn add<L: Length>(
+        &self,
+        hash: u64,
+        string: &[u8],
+        source: Source<'_>,
+    ) -> Result<Symbol, InternError> {
+        let mut locked = self.shard(hash).lock();
+        let added = locked.find(hash, |position| {
+            // SAFETY: needs the position of a record: the invariant of `shards`.
+            unsafe { self.records.symbol_of(position, string) }
+        });
+        if let Some(symbol) = added {
+            return Ok(self.owner.mark(symbol));
+        }
+        self.make_room(&mut locked)?;
+        // Other threads may number theirs before this one is, one a shard.
+        let next = self.next.load(Ordering::Relaxed);
+        let last = next.checked_add(SHARDS as u32);
+        self.positions.need(next, &self.budget)?;
+        self.positions
+            .need(last.ok_or(InternError::TooManyStrings)?, &self.budget)?;
+        let position = self.take(locked.block(), source.record_bytes())?;
+        // Nothing fails from here on, so that no index is left out. `Relaxed`: only the number
+        // matters.
+        let index = self.next.fetch_add(1, Ordering::Relaxed);
+        let symbol = Symbol::from_index(index);
+        // SAFETY: needs so many bytes that nobody else knows of: `take` gave them.
+        unsafe { self.records.write::<L>(position, symbol, source) };
+        let entry = self.positions.get(index).expect("the segment was needed");
+        // `Release`: publishes the record to who resolves.
+        entry.store(position, Ordering::Release);
+        // Publishes the record to who interns.
+        locked.add(hash, position);
+        Ok(self.owner.mark(symbol))
+    }
+
+    fn make_room(&self, locked: &mut Locked<'_>) -> Result<(), InternError> {
+        let bytes = locked.needed_bytes();
+        self.budget.take(bytes)?;
+        let made = locked.make_room(|position| {
+            // SAFETY: needs the position of a record: the invariant of `shards`.
+            self.hash(unsafe { self.records.string(position) }.as_bytes())
+        });
+        if !made {
+            self.budget.give_back(bytes);
+            return Err(InternError::OutOfMemory);
+        }
+        Ok(())
+    }
+
+    /// So many bytes for a record, from those that were set aside in `rest` if they suffice.
+    fn take(&self, rest: &mut Range<u32>, bytes: usize) -> Result<u32, InternError> {
+        if bytes > rest.len() {
+            // So little that all shards together leave a small part of the text unused.
+            let block = self.records.taken() / 64;
+            let block = block.clamp(BLOCK_BYTES.start, BLOCK_BYTES.end);
+            if bytes > block / 4 {
+                return Ok(self.records.take(bytes, &self.budget)?.start);
+            }
+            *rest = self.records.take(block, &self.budget)?;
+        }
+        let position = rest.start;
+        rest.start += bytes as u32;
+        Ok(position)
+    }
+}
+
+impl<S: BuildHasher> Interner for &Concurrent<S> {
+    #[inline]
+    fn intern(&mut self, string: &str) -> Symbol {
+        Concurrent::intern(self, string)
+    }
+
+    #[inline]
+    fn get(&self, string: &str) -> Option<Symbol> {
+        Concurrent::get(self, string)
+    }
+
+    #[inline]
+    fn resolve(&self, symbol: Symbol) -> &str {
+        Concurrent::resolve(self, symbol)
+    }
+
+    fn len(&self) -> usize {
+        Concurrent::len(self)
+    }
+
+    fn intern_batch(&mut self, strings: &[&str], symbols: &mut Vec<Symbol>) {
+        Concurrent::intern_batch(self, strings, symbols);
+    }
+}

@@ -1,0 +1,172 @@
+//! A list that grows while it is read, and whose elements never move.
+
+use std::ptr;
+
+use crate::InternError;
+use crate::budget::Budget;
+use crate::sync::{AtomicPtr, Ordering, Zeroed, zeroed};
+
+/// Length of the first segment, as a power of two; each of the others is twice as long as the one
+/// before it.
+const FIRST_BITS: u32 = 10;
+
+/// Bits of an index plus the length of the first segment.
+const BITS: u32 = u32::BITS + 1;
+
+/// Elements by index, in segments that are allocated when they are needed.
+///
+/// Every element is zeroed at first.
+#[derive(Debug)]
+pub(crate) struct Growing<T> {
+    /// By the highest bit of index + first length: null, or where index 0 would be, were it in this
+    /// segment.
+    origins: [AtomicPtr<T>; BITS as usize],
+}
+
+impl<T: Zeroed> Growing<T> {
+    pub(crate) fn new() -> Self {
+        Self {
+            origins: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
+        }
+    }
+
+    /// The element of that index, or nothing when its segment was never needed.
+    #[inline(always)]
+    pub(crate) fn get(&self, index: u32) -> Option<&T> {
+        // `Acquire`: pairs with `need`, for the zeroes of the segment.
+        let origin = self.origins[segment(index) as usize].load(Ordering::Acquire);
+        if origin.is_null() {
+            return None;
+        }
+        let element = origin.wrapping_add(index as usize);
+        // SAFETY: needs an element that lives as long as `self` and is not changed but by its own
+        // means: it lies in its segment, since the origin is this segment's; segments are freed when
+        // `self` is dropped, and no other reference is ever made to one.
+        Some(unsafe { &*element })
+    }
+
+    /// Where the element of that index is, and those after it in its segment.
+    ///
+    /// # Safety
+    ///
+    /// [`need`](Self::need) for it must have happened before.
+    #[inline(always)]
+    pub(crate) unsafe fn pointer(&self, index: u32) -> *const T {
+        // SAFETY: needs an index below the length: 33 bits have 33 highest ones.
+        let origin = unsafe { self.origins.get_unchecked(segment(index) as usize) };
+        // `Relaxed`: what happened before is seen.
+        origin.load(Ordering::Relaxed).wrapping_add(index as usize)
+    }
+
+    /// Allocates the segment of that index, unless it is there.
+    ///
+    /// # Errors
+    ///
+    /// Fails when `budget` does not suffice or no memory is left.
+    pub(crate) fn need(&self, index: u32, budget: &Budget) -> Result<(), InternError> {
+        let bits = segment(index);
+        let origin = &self.origins[bits as usize];
+        if !origin.load(Ordering::Acquire).is_null() {
+            return Ok(());
+        }
+        let bytes = size_of::<T>() << bits;
+        budget.take(bytes)?;
+        let Some(new) = zeroed::<T>(1 << bits) else {
+            budget.give_back(bytes);
+            return Err(InternError::OutOfMemory);
+        };
+        let new = Box::into_raw(new).cast::<T>();
+        let new_origin = new.wrapping_sub(first_index(bits));
+        // `Release`: publishes the zeroes.
+        let installed = origin.compare_exchange(
+            ptr::null_mut(),
+            new_origin,
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
+        if installed.is_err() {
+            // SAFETY: needs what `into_raw` gave, which nobody else has seen.
+            drop(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(new, 1 << bits)) });
+            budget.give_back(bytes);
+        }
+        Ok(())
+    }
+
+    /// The index after the last one of the segment of `index`.
+    pub(crate) fn segment_end(index: u32) -> u64 {
+        (2 << segment(index)) - (1 << FIRST_BITS)
+    }
+}
+
+impl<T> Drop for Growing<T> {
+    fn drop(&mut self) {
+        for (bits, origin) in self.origins.iter().enumerate() {
+            let origin = origin.load(Ordering::Relaxed);
+            if !origin.is_null() {
+                let first = origin.wrapping_add(first_index(bits as u32));
+                let slice = ptr::slice_from_raw_parts_mut(first, 1 << bits);
+                // SAFETY: needs what `into_raw` gave, once: the pointer is put back to where it was, and
+                // nobody else has it.
+                drop(unsafe { Box::from_raw(slice) });
+            }
+        }
+    }
+}
+
+/// The segment of an index, by the length's power of two.
+#[inline(always)]
+fn segment(index: u32) -> u32 {
+    // Shifted by the length of the first segment, an index has its highest bit set for its segment.
+    (u64::from(index) + (1 << FIRST_BITS)).ilog2()
+}
+
+/// The index of the first element of a segment.
+fn first_index(bits: u32) -> usize {
+    (1_usize << bits).wrapping_sub(1 << FIRST_BITS)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sync::AtomicU32;
+
+    use super::*;
+
+    #[test]
+    fn segments_double() {
+        for (index, bits, end) in [
+            (0, 10, 1024),
+            (1023, 10, 1024),
+            (1024, 11, 3072),
+            (3071, 11, 3072),
+            (3072, 12, 7168),
+            (u32::MAX, 32, (1 << 33) - 1024),
+        ] {
+            assert_eq!(segment(index), bits);
+            assert_eq!(Growing::<AtomicU32>::segment_end(index), end);
+            assert!(first_index(bits) <= index as usize);
+            assert!(bits < BITS);
+        }
+    }
+
+    #[test]
+    fn elements_are_zero_and_stay_where_they_are() {
+        let list = Growing::<AtomicU32>::new();
+        assert!(list.get(0).is_none());
+        assert!(list.get(u32::MAX).is_none());
+        let budget = Budget::new(4 * (1024 + 2048 + 4096));
+        list.need(3000, &budget).unwrap();
+        list.need(1024, &budget).unwrap();
+        assert_eq!(budget.held(), 4 * 2048, "both are in the same segment");
+        let first = list.get(1024).unwrap();
+        assert!(list.get(1023).is_none());
+        assert!((1024..3072).all(|index| list.get(index).unwrap().load(Ordering::Relaxed) == 0));
+        first.store(7, Ordering::Relaxed);
+        list.need(0, &budget).unwrap();
+        list.need(5000, &budget).unwrap();
+        list.need(8000, &budget).unwrap_err();
+        assert!(list.get(8000).is_none());
+        assert_eq!(list.get(1024).unwrap().load(Ordering::Relaxed), 7);
+        // SAFETY: needed above.
+        assert!(ptr::eq(unsafe { list.pointer(1024) }, first));
+    }
+}
