@@ -203,7 +203,9 @@ impl<S> Compact<S> {
     /// The string of that index, or nothing when there is none.
     #[inline(always)]
     fn string(&self, index: usize) -> Option<&str> {
-        let &[start, end] = self.offsets.get(index..)?.first_chunk()?;
+        let Some(&[start, end]) = self.offsets.get(index..index + 2) else {
+            return None;
+        };
         let range = start as usize + HEADER..end as usize;
         if range.is_empty() {
             return Some(self.empty_or_static(index));

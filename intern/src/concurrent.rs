@@ -8,11 +8,12 @@
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
 
+use crate::apart::Apart;
 use crate::budget::Budget;
 use crate::growing::Growing;
 use crate::length::{Any, Eight, Four, Length, Sixteen, by_length};
 use crate::records::{Records, Source};
-use crate::shard::{Locked, Shard};
+use crate::shard::{Locked, Shard, Vacancy};
 use crate::sync::{AtomicU32, Ordering};
 use crate::{Folded, InternError, Interner, Owner, Statistics, Symbol, unknown};
 
@@ -58,7 +59,7 @@ pub struct Concurrent<S = Folded> {
     /// Invariant: what is not 0 is the position of a record, written before it was stored here.
     positions: Growing<AtomicU32>,
     /// The next index.
-    next: AtomicU32,
+    next: Apart<AtomicU32>,
     budget: Budget,
     hasher: S,
     owner: Owner,
@@ -84,7 +85,7 @@ impl<S> Concurrent<S> {
             shards: Box::new(std::array::from_fn(|_| Shard::new())),
             records: Records::new(),
             positions: Growing::new(),
-            next: AtomicU32::new(0),
+            next: Apart(AtomicU32::new(0)),
             budget: Budget::new(usize::MAX),
             hasher,
             owner: Owner::new(),
@@ -148,7 +149,7 @@ impl<S> Concurrent<S> {
     /// Number of strings, with those that other threads are adding.
     #[inline]
     pub fn len(&self) -> usize {
-        self.next.load(Ordering::Relaxed) as usize
+        self.next.0.load(Ordering::Relaxed) as usize
     }
 
     /// Whether nothing was interned yet.
@@ -197,7 +198,7 @@ impl<S: BuildHasher> Concurrent<S> {
             let hash = self.hash(string);
             match self.first_look::<L>(string, hash) {
                 Some(symbol) => Ok(symbol),
-                None => self.add::<L>(hash, string, Source::Copied(string)),
+                None => self.try_intern_slowly::<L>(string, hash),
             }
         })
     }
@@ -225,7 +226,12 @@ impl<S: BuildHasher> Concurrent<S> {
     /// ```
     pub fn try_intern_static(&self, string: &'static str) -> Result<Symbol, InternError> {
         let hash = self.hash(string.as_bytes());
-        self.add::<Any>(hash, string.as_bytes(), Source::Static(string))
+        match self.second_look::<Any>(string.as_bytes(), hash) {
+            Ok(symbol) => Ok(symbol),
+            Err(vacancy) => {
+                self.add::<Any>(hash, vacancy, string.as_bytes(), Source::Static(string))
+            }
+        }
     }
 
     /// The symbol of `string` if it was interned before.
@@ -236,7 +242,7 @@ impl<S: BuildHasher> Concurrent<S> {
             let hash = self.hash(string);
             match self.first_look::<L>(string, hash) {
                 Some(symbol) => Some(symbol),
-                None => self.second_look(string, hash),
+                None => self.second_look::<L>(string, hash).ok(),
             }
         })
     }
@@ -320,11 +326,20 @@ impl<S: BuildHasher> Concurrent<S> {
 
     #[inline(never)]
     fn intern_slowly<L: Length>(&self, string: &[u8], hash: u64) -> Symbol {
-        if let Some(symbol) = self.second_look(string, hash) {
-            return symbol;
-        }
-        self.add::<L>(hash, string, Source::Copied(string))
+        self.try_intern_slowly::<L>(string, hash)
             .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[inline(always)]
+    fn try_intern_slowly<L: Length>(
+        &self,
+        string: &[u8],
+        hash: u64,
+    ) -> Result<Symbol, InternError> {
+        match self.second_look::<L>(string, hash) {
+            Ok(symbol) => Ok(symbol),
+            Err(vacancy) => self.add::<L>(hash, vacancy, string, Source::Copied(string)),
+        }
     }
 
     /// The symbol of a string if it is where nearly all are.
@@ -337,36 +352,43 @@ impl<S: BuildHasher> Concurrent<S> {
         symbol.map(|symbol| self.owner.mark(symbol))
     }
 
-    /// The symbol of a string, wherever it is; nothing also when it is being added.
-    #[inline]
-    fn second_look(&self, string: &[u8], hash: u64) -> Option<Symbol> {
-        let symbol = self.shard(hash).find(hash, |position| {
-            // SAFETY: needs the position of a record: the invariant of `shards`.
-            unsafe { self.records.symbol_of(position, string) }
-        });
-        symbol.map(|symbol| self.owner.mark(symbol))
+    /// The symbol of a string, wherever it is; or where it belongs, also when it is being added.
+    #[inline(always)]
+    fn second_look<L: Length>(&self, string: &[u8], hash: u64) -> Result<Symbol, Vacancy> {
+        let symbol = self
+            .shard(hash)
+            .find(hash, |position| self.symbol_of::<L>(position, string))?;
+        Ok(self.owner.mark(symbol))
+    }
+
+    #[inline(always)]
+    fn symbol_of<L: Length>(&self, position: u32, string: &[u8]) -> Option<Symbol> {
+        // SAFETY: needs the position of a record: the invariant of `shards`, whose it is.
+        let short = unsafe { self.records.symbol_of_short::<L>(position, string) };
+        // SAFETY: the same.
+        short.or_else(|| unsafe { self.records.symbol_of_special(position, string) })
     }
 
     /// Adds a string, unless it was added meanwhile.
-    #[cold]
-    #[inline(never)]
+    #[inline(always)]
     fn add<L: Length>(
         &self,
         hash: u64,
+        vacancy: Vacancy,
         string: &[u8],
         source: Source<'_>,
     ) -> Result<Symbol, InternError> {
         let mut locked = self.shard(hash).lock();
-        let added = locked.find(hash, |position| {
-            // SAFETY: needs the position of a record: the invariant of `shards`.
-            unsafe { self.records.symbol_of(position, string) }
-        });
-        if let Some(symbol) = added {
-            return Ok(self.owner.mark(symbol));
+        let is = |position| self.symbol_of::<L>(position, string);
+        let vacancy = match locked.find(hash, vacancy, is) {
+            Ok(symbol) => return Ok(self.owner.mark(symbol)),
+            Err(vacancy) => vacancy,
+        };
+        if locked.needed_bytes() > 0 {
+            self.grow(&mut locked)?;
         }
-        self.make_room(&mut locked)?;
         // Other threads may number theirs before this one is, one a shard.
-        let next = self.next.load(Ordering::Relaxed);
+        let next = self.next.0.load(Ordering::Relaxed);
         let last = next.checked_add(SHARDS as u32);
         self.positions.need(next, &self.budget)?;
         self.positions
@@ -374,7 +396,7 @@ impl<S: BuildHasher> Concurrent<S> {
         let position = self.take(locked.block(), source.record_bytes())?;
         // Nothing fails from here on, so that no index is left out. `Relaxed`: only the number
         // matters.
-        let index = self.next.fetch_add(1, Ordering::Relaxed);
+        let index = self.next.0.fetch_add(1, Ordering::Relaxed);
         let symbol = Symbol::from_index(index);
         // SAFETY: needs so many bytes that nobody else knows of: `take` gave them.
         unsafe { self.records.write::<L>(position, symbol, source) };
@@ -382,18 +404,23 @@ impl<S: BuildHasher> Concurrent<S> {
         // `Release`: publishes the record to who resolves.
         entry.store(position, Ordering::Release);
         // Publishes the record to who interns.
-        locked.add(hash, position);
+        locked.add(hash, vacancy, position);
         Ok(self.owner.mark(symbol))
     }
 
-    fn make_room(&self, locked: &mut Locked<'_>) -> Result<(), InternError> {
+    #[cold]
+    fn grow(&self, locked: &mut Locked<'_>) -> Result<(), InternError> {
         let bytes = locked.needed_bytes();
         self.budget.take(bytes)?;
-        let made = locked.make_room(|position| {
+        let grown = locked.grow(
             // SAFETY: needs the position of a record: the invariant of `shards`.
-            self.hash(unsafe { self.records.string(position) }.as_bytes())
-        });
-        if !made {
+            |position| unsafe { self.records.prefetch(position) },
+            |position| {
+                // SAFETY: the same.
+                self.hash(unsafe { self.records.string(position) }.as_bytes())
+            },
+        );
+        if !grown {
             self.budget.give_back(bytes);
             return Err(InternError::OutOfMemory);
         }

@@ -4,7 +4,7 @@ use std::ptr;
 
 use crate::InternError;
 use crate::budget::Budget;
-use crate::sync::{AtomicPtr, Ordering, Zeroed, zeroed};
+use crate::sync::{AtomicPtr, Blank, Ordering};
 
 /// Length of the first segment, as a power of two; each of the others is twice as long as the one
 /// before it.
@@ -15,7 +15,7 @@ const BITS: u32 = u32::BITS + 1;
 
 /// Elements by index, in segments that are allocated when they are needed.
 ///
-/// Every element is zeroed at first.
+/// Every element is blank at first.
 #[derive(Debug)]
 pub(crate) struct Growing<T> {
     /// By the highest bit of index + first length: null, or where index 0 would be, were it in this
@@ -23,7 +23,7 @@ pub(crate) struct Growing<T> {
     origins: [AtomicPtr<T>; BITS as usize],
 }
 
-impl<T: Zeroed> Growing<T> {
+impl<T: Blank> Growing<T> {
     pub(crate) fn new() -> Self {
         Self {
             origins: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
@@ -33,8 +33,8 @@ impl<T: Zeroed> Growing<T> {
     /// The element of that index, or nothing when its segment was never needed.
     #[inline(always)]
     pub(crate) fn get(&self, index: u32) -> Option<&T> {
-        // `Acquire`: pairs with `need`, for the zeroes of the segment.
-        let origin = self.origins[segment(index) as usize].load(Ordering::Acquire);
+        // `Acquire`: pairs with `need`, for the segment.
+        let origin = self.origin(index).load(Ordering::Acquire);
         if origin.is_null() {
             return None;
         }
@@ -45,17 +45,19 @@ impl<T: Zeroed> Growing<T> {
         Some(unsafe { &*element })
     }
 
-    /// Where the element of that index is, and those after it in its segment.
-    ///
-    /// # Safety
-    ///
-    /// [`need`](Self::need) for it must have happened before.
+    /// Where the element of that index is, with those after it in its segment, if
+    /// [`need`](Self::need) for it happened before; no valid address otherwise.
     #[inline(always)]
-    pub(crate) unsafe fn pointer(&self, index: u32) -> *const T {
-        // SAFETY: needs an index below the length: 33 bits have 33 highest ones.
-        let origin = unsafe { self.origins.get_unchecked(segment(index) as usize) };
+    pub(crate) fn pointer(&self, index: u32) -> *const T {
         // `Relaxed`: what happened before is seen.
-        origin.load(Ordering::Relaxed).wrapping_add(index as usize)
+        let origin = self.origin(index).load(Ordering::Relaxed);
+        origin.wrapping_add(index as usize)
+    }
+
+    #[inline(always)]
+    fn origin(&self, index: u32) -> &AtomicPtr<T> {
+        // SAFETY: needs an index below the length: 33 bits have 33 highest ones.
+        unsafe { self.origins.get_unchecked(segment(index) as usize) }
     }
 
     /// Allocates the segment of that index, unless it is there.
@@ -71,13 +73,13 @@ impl<T: Zeroed> Growing<T> {
         }
         let bytes = size_of::<T>() << bits;
         budget.take(bytes)?;
-        let Some(new) = zeroed::<T>(1 << bits) else {
+        let Some(new) = T::blank(1 << bits) else {
             budget.give_back(bytes);
             return Err(InternError::OutOfMemory);
         };
         let new = Box::into_raw(new).cast::<T>();
         let new_origin = new.wrapping_sub(first_index(bits));
-        // `Release`: publishes the zeroes.
+        // `Release`: publishes the segment.
         let installed = origin.compare_exchange(
             ptr::null_mut(),
             new_origin,
@@ -166,7 +168,6 @@ mod tests {
         list.need(8000, &budget).unwrap_err();
         assert!(list.get(8000).is_none());
         assert_eq!(list.get(1024).unwrap().load(Ordering::Relaxed), 7);
-        // SAFETY: needed above.
-        assert!(ptr::eq(unsafe { list.pointer(1024) }, first));
+        assert!(ptr::eq(list.pointer(1024), first));
     }
 }

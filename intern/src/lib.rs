@@ -29,6 +29,7 @@
 //! assert_eq!(names.resolve(fetch), "fetch");
 //! ```
 
+mod apart;
 mod budget;
 mod compact;
 mod concurrent;
@@ -43,7 +44,6 @@ mod shard;
 mod sharded;
 mod statistics;
 mod string_interner;
-mod striped;
 mod sync;
 mod tags;
 mod threaded_rodeo;
@@ -56,7 +56,6 @@ pub use rodeo::Rodeo;
 pub use sharded::Sharded;
 pub use statistics::Statistics;
 pub use string_interner::StringInterner;
-pub use striped::Striped;
 pub use threaded_rodeo::ThreadedRodeo;
 
 use std::cmp::Ordering;

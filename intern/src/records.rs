@@ -4,10 +4,11 @@ use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
+use crate::apart::Apart;
 use crate::budget::Budget;
 use crate::growing::Growing;
 use crate::length::Length;
-use crate::sync::{AtomicU32, Ordering, Zeroed};
+use crate::sync::{AtomicU32, Blank, Ordering};
 use crate::{InternError, Symbol};
 
 /// Bytes of a record before its string: the symbol, and a byte for the length.
@@ -22,15 +23,23 @@ const LONG: u8 = 255;
 pub(crate) struct Records {
     bytes: Growing<Byte>,
     /// The first position that nobody has taken.
-    free: AtomicU32,
+    free: Apart<AtomicU32>,
 }
 
 #[derive(Debug)]
 #[repr(transparent)]
-struct Byte(UnsafeCell<u8>);
+struct Byte(UnsafeCell<MaybeUninit<u8>>);
 
-// SAFETY: 0 is a byte.
-unsafe impl Zeroed for Byte {}
+impl Blank for Byte {
+    /// None of them has a value.
+    fn blank(count: usize) -> Option<Box<[Self]>> {
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(count).ok()?;
+        // SAFETY: needs so many bytes of capacity, of which each is a value: any memory is.
+        unsafe { bytes.set_len(count) };
+        Some(bytes.into_boxed_slice())
+    }
+}
 
 // SAFETY: a byte is written only by who took its position, before it tells anybody of it by a store
 // that others acquire, and never again; see `Records::write`.
@@ -60,13 +69,13 @@ impl Records {
     pub(crate) fn new() -> Self {
         Self {
             bytes: Growing::new(),
-            free: AtomicU32::new(1),
+            free: Apart(AtomicU32::new(1)),
         }
     }
 
     /// Positions that were taken, or given up.
     pub(crate) fn taken(&self) -> usize {
-        self.free.load(Ordering::Relaxed) as usize
+        self.free.0.load(Ordering::Relaxed) as usize
     }
 
     /// Positions that nobody else has, of so many bytes in one piece.
@@ -76,12 +85,12 @@ impl Records {
     /// Fails when there are not so many positions left, when `budget` does not suffice, or when no
     /// memory is left.
     pub(crate) fn take(&self, bytes: usize, budget: &Budget) -> Result<Range<u32>, InternError> {
-        let mut free = self.free.load(Ordering::Relaxed);
+        let mut free = self.free.0.load(Ordering::Relaxed);
         loop {
             let range = range_from(free, bytes)?;
             self.bytes.need(range.start, budget)?;
             // `Relaxed`: a number that nobody else gets; who publishes a record publishes its segment.
-            match self.free.compare_exchange_weak(
+            match self.free.0.compare_exchange_weak(
                 free,
                 range.end,
                 Ordering::Relaxed,
@@ -106,8 +115,7 @@ impl Records {
         symbol: Symbol,
         source: Source<'_>,
     ) {
-        // SAFETY: needs a segment that is there: `take` made it.
-        let record = unsafe { self.record(position) }.cast_mut();
+        let record = self.record(position).cast_mut();
         // SAFETY: needs a range in one piece, which is written by nobody else: the caller's word.
         let record = unsafe {
             std::slice::from_raw_parts_mut(record.cast::<MaybeUninit<u8>>(), source.record_bytes())
@@ -164,16 +172,20 @@ impl Records {
         }
     }
 
-    /// The symbol of a record if it is of `string`.
+    /// The symbol of a record if it is of `string` and not a copy shorter than 254 bytes.
     ///
     /// # Safety
     ///
     /// At `position`, a record was written before.
-    pub(crate) unsafe fn symbol_of(&self, position: u32, string: &[u8]) -> Option<Symbol> {
-        // SAFETY: the caller's word.
-        let same = unsafe { self.string(position) }.as_bytes() == string;
+    #[inline(always)]
+    pub(crate) unsafe fn symbol_of_special(&self, position: u32, string: &[u8]) -> Option<Symbol> {
         // SAFETY: the caller's word.
         let (_, header) = unsafe { self.header(position) };
+        if header.length < STATIC {
+            return None;
+        }
+        // SAFETY: the caller's word.
+        let same = unsafe { self.string(position) }.as_bytes() == string;
         if same { header.symbol } else { None }
     }
 
@@ -206,8 +218,7 @@ impl Records {
     /// At `position`, a record was written before.
     #[inline(always)]
     pub(crate) unsafe fn prefetch(&self, position: u32) {
-        // SAFETY: the caller's word.
-        let record = unsafe { self.record(position) };
+        let record = self.record(position);
         crate::prefetch_at(record);
         crate::prefetch_at(record.wrapping_add(HEADER as usize + 32));
     }
@@ -219,21 +230,17 @@ impl Records {
     /// At `position`, a record was written before.
     #[inline(always)]
     unsafe fn header(&self, position: u32) -> (*const u8, Header) {
-        // SAFETY: needs a segment that is there: the record is in it.
-        let record = unsafe { self.record(position) };
+        let record = self.record(position);
         // SAFETY: needs five bytes that nobody writes: every record has them.
         let [a, b, c, d, length] = unsafe { record.cast::<[u8; HEADER as usize]>().read() };
         let symbol = Symbol::from_number(u32::from_le_bytes([a, b, c, d]));
         (record, Header { symbol, length })
     }
 
-    /// # Safety
-    ///
-    /// The segment of the position is there.
+    /// Where the record at a position is, if the position was taken.
     #[inline(always)]
-    unsafe fn record(&self, position: u32) -> *const u8 {
-        // SAFETY: the caller's word.
-        unsafe { self.bytes.pointer(position) }.cast()
+    fn record(&self, position: u32) -> *const u8 {
+        self.bytes.pointer(position).cast()
     }
 }
 

@@ -18,8 +18,8 @@ use crate::tags::{SLOTS, STRINGS_PER_GROUP, Slots, Tags, tag, word_with};
 /// Groups of the smallest table. A hash is shifted by less than its bits only with two.
 const FEWEST_GROUPS: usize = 2;
 
-/// Positions that are hashed again at the same time when a table grows.
-const AHEAD: usize = 16;
+/// Groups whose positions are hashed again together when a table grows.
+const AHEAD: usize = 2;
 
 /// One of the tables of an interner.
 ///
@@ -57,6 +57,17 @@ struct Table<'a> {
     shift: u32,
 }
 
+/// Where a hash belongs that was not found: the first free slot after those that are looked at.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Vacancy {
+    /// Which table it was: tables of a shard have different ones. 0 is no table.
+    shift: u32,
+    group: usize,
+    /// Of the group, with the slot free.
+    tags: Tags,
+    slot: usize,
+}
+
 #[derive(Debug, Default)]
 struct Writer {
     /// Strings that can be added before the table is full.
@@ -90,39 +101,52 @@ impl Group {
     }
 }
 
-impl<'a> Table<'a> {
+impl Table<'_> {
+    /// The first that `is` gives, or where the hash belongs.
     #[inline(always)]
-    fn find<R>(self, hash: u64, is: impl Fn(u32) -> Option<R>) -> Option<R> {
+    fn find<R>(self, hash: u64, is: impl Fn(u32) -> Option<R>) -> Result<R, Vacancy> {
         let mut at = (hash >> self.shift) as usize;
         loop {
-            let group = self.groups.get(at)?;
+            let Some(group) = self.groups.get(at) else {
+                return Err(Vacancy::default());
+            };
             let tags = group.tags();
             if let Some(found) = group.find(tags, tag(hash), &is) {
-                return Some(found);
+                return Ok(found);
             }
-            if Slots::free(tags).first().is_some() {
-                return None;
+            if let Some(slot) = Slots::free(tags).first() {
+                return Err(Vacancy {
+                    shift: self.shift,
+                    group: at,
+                    tags,
+                    slot,
+                });
             }
             at = (at + 1) & (self.groups.len() - 1);
         }
     }
 
-    /// Puts a position in the first free slot, of which there must be one.
-    fn fill(self, hash: u64, position: u32) {
-        let mut at = (hash >> self.shift) as usize;
-        loop {
-            let group = &self.groups[at];
-            // `Relaxed` in this function: only one thread stores.
-            let tags = [0, 1].map(|word| group.tags[word].load(Ordering::Relaxed));
-            if let Some(slot) = Slots::free(tags).first() {
-                group.positions[slot].store(position, Ordering::Relaxed);
-                let word = word_with(tags[slot / 8], slot, tag(hash));
-                // `Release`: publishes the position and what it stands for.
-                group.tags[slot / 8].store(word, Ordering::Release);
-                return;
-            }
-            at = (at + 1) & (self.groups.len() - 1);
-        }
+    /// The first free slot for a hash, of which there must be one.
+    #[inline(always)]
+    fn vacancy(self, hash: u64) -> Vacancy {
+        let Err(vacancy) = self.find(hash, |_| None::<()>) else {
+            unreachable!("nothing is found")
+        };
+        vacancy
+    }
+
+    /// Puts a position in a free slot.
+    #[inline(always)]
+    fn fill(self, vacancy: Vacancy, hash: u64, position: u32) {
+        let Vacancy {
+            group, tags, slot, ..
+        } = vacancy;
+        let group = &self.groups[group];
+        // `Relaxed`: its tag publishes it.
+        group.positions[slot].store(position, Ordering::Relaxed);
+        let word = word_with(tags[slot / 8], slot, tag(hash));
+        // `Release`: publishes the position and what it stands for.
+        group.tags[slot / 8].store(word, Ordering::Release);
     }
 }
 
@@ -236,10 +260,13 @@ impl Shard {
         }
     }
 
-    /// The first that `is` gives for a position added under that hash before the table was replaced
-    /// for the last time, or seen since.
-    #[inline]
-    pub(crate) fn find<R>(&self, hash: u64, is: impl Fn(u32) -> Option<R>) -> Option<R> {
+    /// The first that `is` gives for a position added under that hash, or where the hash belongs.
+    ///
+    /// # Errors
+    ///
+    /// Finds nothing when there is nothing, or when it is being added.
+    #[inline(always)]
+    pub(crate) fn find<R>(&self, hash: u64, is: impl Fn(u32) -> Option<R>) -> Result<R, Vacancy> {
         self.table.table().find(hash, is)
     }
 
@@ -285,17 +312,40 @@ impl Shard {
 }
 
 impl Locked<'_> {
-    /// The first that `is` gives for a position added under that hash.
-    pub(crate) fn find<R>(&self, hash: u64, is: impl Fn(u32) -> Option<R>) -> Option<R> {
-        self.shard.find(hash, is)
+    /// The first that `is` gives for a position added under that hash, or where the hash belongs;
+    /// `vacancy` is what [`Shard::find`] gave before the shard was locked.
+    ///
+    /// # Errors
+    ///
+    /// Finds nothing when there is nothing.
+    #[inline]
+    pub(crate) fn find<R>(
+        &self,
+        hash: u64,
+        vacancy: Vacancy,
+        is: impl Fn(u32) -> Option<R>,
+    ) -> Result<R, Vacancy> {
+        let table = self.shard.table.table();
+        // What was added since under the same hash would have taken the free slot.
+        let same_group = vacancy.shift == table.shift
+            && table
+                .groups
+                .get(vacancy.group)
+                .is_some_and(|group| group.tags() == vacancy.tags);
+        match same_group {
+            true => Err(vacancy),
+            false => self.shard.find(hash, is),
+        }
     }
 
     /// Positions that were set aside for this shard: those who lock it share them.
+    #[inline]
     pub(crate) fn block(&mut self) -> &mut Range<u32> {
         &mut self.writer.block
     }
 
     /// Bytes of the table that is needed before another position can be added; 0 when there is room.
+    #[inline]
     pub(crate) fn needed_bytes(&self) -> usize {
         match self.writer.room {
             0 => self.larger() * size_of::<Group>(),
@@ -303,12 +353,12 @@ impl Locked<'_> {
         }
     }
 
-    /// Makes room for another position; `hash_of` gives the hash under which one was added. Gives
-    /// whether it could, which fails when no memory is left.
-    pub(crate) fn make_room(&mut self, hash_of: impl Fn(u32) -> u64) -> bool {
-        if self.writer.room > 0 {
-            return true;
-        }
+    /// Replaces the table by one twice as large; `prefetch` and `hash_of` get the positions that were
+    /// added, for the hashes under which they were. Gives whether it could, which fails when no memory
+    /// is left.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn grow(&mut self, prefetch: impl Fn(u32), hash_of: impl Fn(u32) -> u64) -> bool {
         let count = self.larger();
         let (Some(larger), Ok(())) = (
             TablePointer::with_groups(count),
@@ -316,49 +366,48 @@ impl Locked<'_> {
         ) else {
             return false;
         };
-        let old = self.shard.table.table();
-        let mut hashes = [(0, 0); AHEAD];
-        let mut waiting = 0;
-        let mut positions = 0;
-        for group in old.groups {
-            for slot in 0..SLOTS {
-                // Slots are filled from the first on.
-                let tags = group.tags();
-                if Slots::free(tags).any(|free| free == slot) {
-                    break;
-                }
-                let position = group.positions[slot].load(Ordering::Relaxed);
-                let hash = hash_of(position);
-                crate::prefetch(
-                    larger.table().groups,
-                    (hash >> larger.table().shift) as usize,
-                );
-                hashes[waiting] = (hash, position);
-                waiting += 1;
-                positions += 1;
-                if waiting == AHEAD {
-                    for (hash, position) in hashes {
-                        larger.table().fill(hash, position);
-                    }
-                    waiting = 0;
-                }
+        let table = larger.table();
+        let mut added = 0;
+        let mut positions = Vec::with_capacity(AHEAD * SLOTS);
+        // A position goes to one of two groups beside each other, so only what it stands for is far.
+        for groups in self.shard.table.table().groups.chunks(AHEAD) {
+            for group in groups {
+                // Slots are filled from the first on. `Relaxed`: this thread has locked the shard.
+                let filled = Slots::free(group.tags()).first().unwrap_or(SLOTS);
+                let of_group = group.positions[..filled].iter();
+                positions.extend(of_group.map(|position| position.load(Ordering::Relaxed)));
             }
-        }
-        for &(hash, position) in &hashes[..waiting] {
-            larger.table().fill(hash, position);
+            positions.iter().copied().for_each(&prefetch);
+            for &position in &positions {
+                let hash = hash_of(position);
+                table.fill(table.vacancy(hash), hash, position);
+            }
+            added += positions.len();
+            positions.clear();
         }
         let retired = self.shard.table.replace(larger);
         self.writer.retired.push(retired);
-        self.writer.room = count * STRINGS_PER_GROUP - positions;
+        self.writer.room = count * STRINGS_PER_GROUP - added;
         true
     }
 
-    /// Adds a position, for which [`make_room`](Self::make_room) made room.
+    /// Adds a position where [`find`](Self::find) found a vacancy, or anew when the table was replaced
+    /// since.
     ///
     /// What the position stands for must have been written: a reader may come to it at once.
-    pub(crate) fn add(&mut self, hash: u64, position: u32) {
-        self.writer.room -= 1;
-        self.shard.table.table().fill(hash, position);
+    ///
+    /// # Panics
+    ///
+    /// Panics when there is no room: see [`needed_bytes`](Self::needed_bytes).
+    #[inline]
+    pub(crate) fn add(&mut self, hash: u64, vacancy: Vacancy, position: u32) {
+        self.writer.room = self.writer.room.checked_sub(1).expect("there is room");
+        let table = self.shard.table.table();
+        let vacancy = match vacancy.shift == table.shift {
+            true => vacancy,
+            false => table.vacancy(hash),
+        };
+        table.fill(vacancy, hash, position);
     }
 
     fn larger(&self) -> usize {

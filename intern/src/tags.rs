@@ -91,11 +91,11 @@ use portable as equal;
 fn portable(tags: Tags, byte: u8) -> u32 {
     const LOW: u64 = u64::MAX / 255;
     let bits = |word: u64| {
-        let different = word ^ LOW * u64::from(byte);
+        let different = word ^ (LOW * u64::from(byte));
         // The highest bit of each byte that is 0, and no other. The shorter test by a borrow would
         // also report a 1 above a 0.
         let rest = (different & !(LOW << 7)).wrapping_add(!(LOW << 7)) | different;
-        let equal = (!rest & LOW << 7) >> 7;
+        let equal = (!rest & (LOW << 7)) >> 7;
         // Gathers the bits of eight bytes in the highest one.
         (equal.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u32
     };

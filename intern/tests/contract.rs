@@ -5,8 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
 
 use intern::{
-    Compact, Concurrent, Frozen, Interner, Rodeo, Sharded, StringInterner, Striped, Symbol,
-    ThreadedRodeo,
+    Compact, Concurrent, Frozen, Interner, Rodeo, Sharded, StringInterner, Symbol, ThreadedRodeo,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -76,8 +75,6 @@ contract! {
     concurrent: &Concurrent::default(),
     concurrent_with_a_secret_key: &Concurrent::with_hasher(std::hash::RandomState::new()),
     compact_with_a_secret_key: Compact::with_hasher(std::hash::RandomState::new()),
-    striped: &Striped::default(),
-    striped_with_capacity: &Striped::with_capacity(1000, 10_000),
 }
 
 #[test]
@@ -96,19 +93,14 @@ fn threads_agree_on_symbols_concurrent() {
 }
 
 #[test]
-fn threads_agree_on_symbols_striped() {
-    check_threads(&Striped::default());
-}
-
-#[test]
 fn a_shared_string_outlives_the_reference_it_was_resolved_through() {
-    fn names<'a>(a: &'a Sharded, b: &'a Striped, c: &'a ThreadedRodeo) -> [&'a str; 3] {
+    fn names<'a>(a: &'a Sharded, b: &'a Concurrent, c: &'a ThreadedRodeo) -> [&'a str; 3] {
         let (one, two, three) = (a.intern("one"), b.intern("two"), c.intern("three"));
         [a.resolve(one), b.resolve(two), c.resolve(three)]
     }
     let (a, b, c) = (
         Sharded::default(),
-        Striped::default(),
+        Concurrent::default(),
         ThreadedRodeo::default(),
     );
     assert!(a.is_empty() && b.is_empty() && c.is_empty());
