@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 use bench_harness::{Group, Input, Lab, Rotation, Routine, Tally, race, shuffle};
-use intern::{Frozen, Interner, Local, Sharded, Striped, Symbol, Threaded};
+use intern::{
+    Compact, Concurrent, Frozen, Interner, Rodeo, Sharded, StringInterner, Symbol, ThreadedRodeo,
+};
+use internity::{Sym, ThreadedLexicon};
 use oorandom::Rand64;
 
 /// Look-ups in an iteration of the groups over known strings, at most.
@@ -126,9 +129,37 @@ impl Interner for Plain {
     }
 }
 
+/// The peer `internity`, for one thread. Its symbols are numbered like ours.
+#[derive(Default)]
+struct Internity(internity::LocalLexicon);
+
+impl Interner for Internity {
+    #[inline]
+    fn intern(&mut self, string: &str) -> Symbol {
+        Symbol::from_index(self.0.intern(string).as_u32() - 1)
+    }
+
+    fn get(&self, string: &str) -> Option<Symbol> {
+        let symbol = self.0.get(string)?;
+        Some(Symbol::from_index(symbol.as_u32() - 1))
+    }
+
+    #[inline]
+    fn resolve(&self, symbol: Symbol) -> &str {
+        let number = symbol.index() as u32 + 1;
+        self.0.resolve(Sym::from_u32(number).expect("not 0"))
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
 /// An interner that threads share.
 trait Shared: Sync + Default + 'static {
-    fn intern(&self, string: &str) -> Symbol;
+    type Symbol: Copy + PartialEq + Send + Sync;
+
+    fn intern(&self, string: &str) -> Self::Symbol;
     fn len(&self) -> usize;
 }
 
@@ -139,6 +170,8 @@ struct One<I>(I);
 macro_rules! shared {
     ($($interner:ty),*) => {$(
         impl Shared for $interner {
+            type Symbol = Symbol;
+
             #[inline]
             fn intern(&self, string: &str) -> Symbol {
                 self.intern(string)
@@ -168,20 +201,33 @@ macro_rules! shared {
             fn len(&self) -> usize {
                 self.0.len()
             }
+
+            fn intern_batch(&mut self, strings: &[&str], symbols: &mut Vec<Symbol>) {
+                (&self.0).intern_batch(strings, symbols);
+            }
         }
     )*};
 }
 
-shared!(Threaded, Sharded, Striped);
+shared!(ThreadedRodeo, Sharded, Concurrent);
 
-/// Adds a case for every strategy.
-macro_rules! every_strategy {
+/// Adds a case for every strategy for one thread.
+macro_rules! every_local {
     ($group:expr, $input:expr, $routine:ident($($argument:expr),*)) => {
         $group.case("std-map", $input, move || $routine::<Plain>($($argument),*));
-        $group.case("local", $input, move || $routine::<Local>($($argument),*));
-        $group.case("threaded", $input, move || $routine::<One<Threaded>>($($argument),*));
+        $group.case("rodeo", $input, move || $routine::<Rodeo>($($argument),*));
+        $group.case("string-interner", $input, move || $routine::<StringInterner>($($argument),*));
+        $group.case("internity", $input, move || $routine::<Internity>($($argument),*));
+        $group.case("compact", $input, move || $routine::<Compact>($($argument),*));
+    };
+}
+
+/// Adds a case for every strategy that threads share.
+macro_rules! every_shared {
+    ($group:expr, $input:expr, $routine:ident($($argument:expr),*)) => {
+        $group.case("threaded-rodeo", $input, move || $routine::<One<ThreadedRodeo>>($($argument),*));
         $group.case("sharded", $input, move || $routine::<One<Sharded>>($($argument),*));
-        $group.case("striped", $input, move || $routine::<One<Striped>>($($argument),*));
+        $group.case("concurrent", $input, move || $routine::<One<Concurrent>>($($argument),*));
     };
 }
 
@@ -286,7 +332,11 @@ fn hit(lab: &mut Lab, alphabet: Alphabet) {
         .batch(BATCH as u64);
     describe(group);
     for count in [1_000, 100_000, 1_000_000] {
-        every_strategy!(group, count, hits(alphabet, count));
+        every_local!(group, count, hits(alphabet, count));
+        // What they look like matters less to strategies that also wait for memory of other threads.
+        if matches!(alphabet, Alphabet::Dotted) {
+            every_shared!(group, count, hits(alphabet, count));
+        }
     }
 }
 
@@ -325,7 +375,11 @@ fn miss(lab: &mut Lab, alphabet: Alphabet) {
         .standard_limit(100_000);
     describe(group);
     for count in [1_000, 100_000, 1_000_000] {
-        every_strategy!(group, count, misses(alphabet, count));
+        every_local!(group, count, misses(alphabet, count));
+        // What they look like matters less to strategies that also wait for memory of other threads.
+        if matches!(alphabet, Alphabet::Dotted) {
+            every_shared!(group, count, misses(alphabet, count));
+        }
     }
 }
 
@@ -360,10 +414,13 @@ fn mixed(lab: &mut Lab, alphabet: Alphabet) {
     group
         .work(&format!("An iteration interns strings of which each comes twice, in random order, into a new interner; dropping it is not part of the time. {}", alphabet.describe()))
         .quick_limit(1_000)
-        .standard_limit(100_000);
+        .standard_limit(match alphabet {
+            Alphabet::Dotted => 100_000,
+            Alphabet::Node | Alphabet::Words => 1_000,
+        });
     describe(group);
     for count in [1_000, 100_000, 1_000_000] {
-        every_strategy!(group, count, mixes(alphabet, count));
+        every_local!(group, count, mixes(alphabet, count));
     }
 }
 
@@ -377,21 +434,30 @@ fn batch(lab: &mut Lab) {
         "intern-batch",
         "Is interning 100 strings at once cheaper than one by one?",
     );
-    group.work("An iteration interns 100 known strings, one by one or in one call, into a list of symbols; 16 sets of strings take turns.");
+    group
+        .work("An iteration interns 100 known strings of 28 bytes, one by one or in one call, into a list of symbols; sets of the strings that the interner knows take turns in random order.")
+        .quick_limit(1_000)
+        .batch(100);
     describe(group);
-    group.baseline("local");
-    group.case("local", 100, || batches::<Local>(false));
-    group.case("local-batch", 100, || batches::<Local>(true));
-    group.case("threaded", 100, || batches::<One<Threaded>>(false));
-    group.case("threaded-batch", 100, || batches::<One<Threaded>>(true));
-    group.case("sharded", 100, || batches::<One<Sharded>>(false));
-    group.case("sharded-batch", 100, || batches::<One<Sharded>>(true));
-    group.case("striped", 100, || batches::<One<Striped>>(false));
-    group.case("striped-batch", 100, || batches::<One<Striped>>(true));
+    group.baseline("compact");
+    for count in [1_000, 100_000, 1_000_000] {
+        group.case("rodeo", count, move || batches::<Rodeo>(count, false));
+        group.case("compact", count, move || batches::<Compact>(count, false));
+        group.case("compact-batch", count, move || {
+            batches::<Compact>(count, true)
+        });
+        group.case("concurrent", count, move || {
+            batches::<One<Concurrent>>(count, false)
+        });
+        group.case("concurrent-batch", count, move || {
+            batches::<One<Concurrent>>(count, true)
+        });
+    }
 }
 
-fn batches<I: Interner + Default + 'static>(at_once: bool) -> Routine {
-    let (mut interner, known) = filled::<I>(Alphabet::Dotted.strings(1_600));
+fn batches<I: Interner + Default + 'static>(count: usize, at_once: bool) -> Routine {
+    let (mut interner, mut known) = filled::<I>(Alphabet::Dotted.strings(count));
+    shuffle(&mut known, 1);
     let mut sets = Rotation::of(
         known
             .chunks_exact(100)
@@ -430,9 +496,10 @@ fn resolve(lab: &mut Lab) {
         .batch(BATCH as u64);
     describe(group);
     for count in [1_000, 100_000, 1_000_000] {
-        every_strategy!(group, count, resolves(count));
+        every_local!(group, count, resolves(count));
+        every_shared!(group, count, resolves(count));
         group.case("frozen", count, move || {
-            let (live, known) = filled::<Local>(Alphabet::Dotted.strings(count));
+            let (live, known) = filled::<Rodeo>(Alphabet::Dotted.strings(count));
             let frozen = Frozen::from_interner(&live);
             resolved(known, move |symbol| fold_text(frozen.resolve(symbol)))
         });
@@ -481,7 +548,9 @@ const KNOWN: usize = 100_000;
 /// Strings that each thread interns in an iteration of a race.
 const RACE: usize = 20_000;
 
-impl Shared for Mutex<Local> {
+impl Shared for Mutex<Rodeo> {
+    type Symbol = Symbol;
+
     fn intern(&self, string: &str) -> Symbol {
         self.lock().expect("no thread panics").intern(string)
     }
@@ -491,30 +560,46 @@ impl Shared for Mutex<Local> {
     }
 }
 
+impl Shared for ThreadedLexicon {
+    type Symbol = Sym;
+
+    #[inline]
+    fn intern(&self, string: &str) -> Sym {
+        self.intern(string)
+    }
+
+    fn len(&self) -> usize {
+        self.len()
+    }
+}
+
 fn threads(lab: &mut Lab, percent: u64) {
     let group = lab.group(
         &format!("intern-threads/{percent}"),
         &format!("How do threads that share an interner get on when {percent} % of the strings are known?"),
     );
-    group.work("Threads start together, on an interner of 100 000 known strings of 28 bytes; in an iteration each interns 20 000 strings, the new ones its own. Time is from the first start to the last end.");
+    group.work("Threads start together, on an interner of 100 000 known strings of 28 bytes; in an iteration each interns 20 000 strings, the new ones its own. `internity` cannot resolve symbols before it is frozen, the others can at any time. Time is from the first start to the last end.");
     group
         .axis("threads")
         .unit("string")
         .per_element()
-        .baseline("locked-local");
+        .baseline("locked-rodeo");
     for threads in [1, 2] {
         let input = || Input::number(threads, (threads * RACE) as u64);
-        group.case("locked-local", input(), move || {
-            shared::<Mutex<Local>>(threads, percent)
+        group.case("locked-rodeo", input(), move || {
+            shared::<Mutex<Rodeo>>(threads, percent)
         });
-        group.case("threaded", input(), move || {
-            shared::<Threaded>(threads, percent)
+        group.case("threaded-rodeo", input(), move || {
+            shared::<ThreadedRodeo>(threads, percent)
+        });
+        group.case("internity", input(), move || {
+            shared::<ThreadedLexicon>(threads, percent)
         });
         group.case("sharded", input(), move || {
             shared::<Sharded>(threads, percent)
         });
-        group.case("striped", input(), move || {
-            shared::<Striped>(threads, percent)
+        group.case("concurrent", input(), move || {
+            shared::<Concurrent>(threads, percent)
         });
     }
 }
@@ -526,12 +611,12 @@ fn shared<I: Shared>(threads: usize, percent: u64) -> Routine {
             // A new interner each time: one that went on growing would be another case.
             let (interner, streams, different) = Tally::pause(|| {
                 let interner = I::default();
-                let symbols: Vec<Symbol> = strings
+                let symbols: Vec<I::Symbol> = strings
                     .iter()
                     .map(|string| interner.intern(string))
                     .collect();
                 let mut different = KNOWN;
-                let streams: Vec<Vec<(String, Option<Symbol>)>> = (0..threads)
+                let streams: Vec<Vec<(String, Option<I::Symbol>)>> = (0..threads)
                     .map(|thread| {
                         let mut random = Rand64::new(thread as u128);
                         (0..iterations as usize * RACE)
@@ -571,22 +656,35 @@ fn shared<I: Shared>(threads: usize, percent: u64) -> Routine {
 fn memory(lab: &mut Lab) {
     let group = lab.group(
         "intern-memory",
-        "What does it cost to fill an interner, and how much memory does it hold then?",
+        "What does it cost to fill an interner with a million strings, and how much memory does it hold then?",
     );
     group
         .work("An iteration interns all strings of 28 bytes into a new interner and keeps it; held bytes include the strings.")
-        .standard_limit(100_000)
         .quick_limit(0);
     describe(group);
-    for count in [100_000, 1_000_000] {
-        every_strategy!(group, count, misses(Alphabet::Dotted, count));
-        group.case("frozen", count, move || {
-            let (live, _) = filled::<Local>(Alphabet::Dotted.strings(count));
-            Routine::prepared(
-                || (),
-                move |()| Frozen::from_interner(&live),
-                move |frozen| assert_eq!(frozen.len(), count),
-            )
-        });
-    }
+    group.baseline("rodeo");
+    let count = 1_000_000;
+    group.case("rodeo", count, move || {
+        misses::<Rodeo>(Alphabet::Dotted, count)
+    });
+    group.case("string-interner", count, move || {
+        misses::<StringInterner>(Alphabet::Dotted, count)
+    });
+    group.case("internity", count, move || {
+        misses::<Internity>(Alphabet::Dotted, count)
+    });
+    group.case("compact", count, move || {
+        misses::<Compact>(Alphabet::Dotted, count)
+    });
+    group.case("concurrent", count, move || {
+        misses::<One<Concurrent>>(Alphabet::Dotted, count)
+    });
+    group.case("frozen", count, move || {
+        let (live, _) = filled::<Compact>(Alphabet::Dotted.strings(count));
+        Routine::prepared(
+            || (),
+            move |()| Frozen::from_interner(&live),
+            move |frozen| assert_eq!(frozen.len(), count),
+        )
+    });
 }

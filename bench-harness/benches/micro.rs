@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bench_harness::{Lab, Rotation, Routine};
-use intern::{Interner, Local, Symbol};
+use intern::{Compact, Interner, Symbol};
 
 /// Operations in an iteration.
 const BATCH: usize = 1_000;
@@ -75,7 +75,7 @@ fn label(lab: &mut Lab) {
         )
     });
     group.case("interned", BATCH, move || {
-        let mut symbols = Local::default();
+        let mut symbols = Compact::default();
         let names: Vec<String> = (0..50).map(workflow).collect();
         let mut counters: HashMap<(Symbol, Symbol), u64> = HashMap::new();
         for name in &names {

@@ -463,7 +463,10 @@ impl<S: BuildHasher> Compact<S> {
         let record = self.text.get(position..position + HEADER + string.len())?;
         let (header, bytes) = record.split_at(HEADER);
         let &[a, b, c, d, length] = header.first_chunk()?;
-        if string.len() != usize::from(length) || length >= STATIC || !L::equal(bytes, string) {
+        if string.len() != usize::from(length)
+            || (L::LONG && length >= STATIC)
+            || !L::equal(bytes, string)
+        {
             return None;
         }
         let symbol = Symbol::from_number(u32::from_le_bytes([a, b, c, d]))?;

@@ -4,6 +4,9 @@ use std::mem::MaybeUninit;
 
 /// A class of lengths.
 pub(crate) trait Length {
+    /// Whether strings of this class may be so long that a byte does not tell.
+    const LONG: bool;
+
     /// Whether two strings of equal length, which is of this class, are equal.
     fn equal(a: &[u8], b: &[u8]) -> bool;
 
@@ -20,19 +23,55 @@ pub(crate) struct Sixteen;
 /// All the others.
 pub(crate) struct Any;
 
+macro_rules! both_equal {
+    (u128, $($word:expr),*) => { both_equal_vectors($($word),*) };
+    ($other:ty, $a:expr, $b:expr, $c:expr, $d:expr) => { ($a ^ $b) | ($c ^ $d) == 0 };
+}
+
+/// Whether `a` is `b` and `c` is `d`.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn both_equal_vectors(a: u128, b: u128, c: u128, d: u128) -> bool {
+    use std::arch::x86_64::{__m128i, _mm_and_si128, _mm_cmpeq_epi8, _mm_movemask_epi8};
+
+    #[target_feature(enable = "sse2")]
+    #[inline]
+    fn vectors([a, b, c, d]: [__m128i; 4]) -> bool {
+        let both = _mm_and_si128(_mm_cmpeq_epi8(a, b), _mm_cmpeq_epi8(c, d));
+        _mm_movemask_epi8(both) == 0xffff
+    }
+
+    // SAFETY: needs types of one size, of which all bytes are values: both are 128 bits.
+    let words: [__m128i; 4] = unsafe { std::mem::transmute([a, b, c, d]) };
+    // SAFETY: needs SSE2, which every processor of this architecture has.
+    unsafe { vectors(words) }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+fn both_equal_vectors(a: u128, b: u128, c: u128, d: u128) -> bool {
+    (a ^ b) | (c ^ d) == 0
+}
+
 macro_rules! overlapping {
-    ($($class:ty: $word:ty,)*) => {$(
+    ($($class:ty: $word:tt,)*) => {$(
         /// As two words that may overlap.
         impl Length for $class {
+            const LONG: bool = false;
+
             #[inline(always)]
             fn equal(a: &[u8], b: &[u8]) -> bool {
                 let word = |chunk: Option<&[u8; size_of::<$word>()]>| {
                     <$word>::from_ne_bytes(*chunk.expect("a string of this class"))
                 };
                 // Both at once: a string of equal tag is nearly always the same one.
-                let start = word(a.first_chunk()) ^ word(b.first_chunk());
-                let end = word(a.last_chunk()) ^ word(b.last_chunk());
-                start | end == 0
+                both_equal!(
+                    $word,
+                    word(a.first_chunk()),
+                    word(b.first_chunk()),
+                    word(a.last_chunk()),
+                    word(b.last_chunk())
+                )
             }
 
             #[inline(always)]
@@ -57,6 +96,8 @@ overlapping! {
 }
 
 impl Length for Any {
+    const LONG: bool = true;
+
     #[inline(always)]
     fn equal(a: &[u8], b: &[u8]) -> bool {
         a == b

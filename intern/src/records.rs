@@ -159,7 +159,7 @@ impl Records {
     ) -> Option<Symbol> {
         // SAFETY: the caller's word.
         let (record, header) = unsafe { self.header(position) };
-        if usize::from(header.length) != string.len() || header.length >= STATIC {
+        if usize::from(header.length) != string.len() || (L::LONG && header.length >= STATIC) {
             return None;
         }
         let bytes = record.wrapping_add(HEADER as usize);
