@@ -12,7 +12,7 @@
 //!
 //! | | 1000 | 100 000 | 1 000 000 | bytes |
 //! |---|---|---|---|---|
-//! | this | 22 / 5.9 / 0.9 | 30 / 18 / 3.2 | 69 / 50 / 12 | 47 |
+//! | this | 22 / 5.2 / 0.9 | 30 / 18 / 3.2 | 69 / 50 / 12 | 47 |
 //! | the same with a symbol in the table and no record header | 22 / 7.4 / 0.8 | 41 / 24 / 3.5 | 47 / 56 / 12 | 44 |
 //! | hashbrown's table of symbols and hash halves, text end to end | 27 / 7.2 / 0.8 | 29 / 22 / 3.1 | 80 / 72 / 12 | 48 |
 //! | internity's `LocalLexicon` | 30 / 8.7 / 0.8 | 34 / 26 / 3.1 | 113 / 77 / 12 | 44 |

@@ -5,21 +5,26 @@
 //!
 //! | strategy | made for |
 //! |---|---|
-//! | [`Rodeo`] | one thread |
-//! | [`Compact`] | the same, faster to fill: one text, and hashes beside the symbols |
-//! | [`Striped`] | several threads, strings resolved without a lock while others are added |
-//! | [`Sharded`] | the same on dashmap, without unsafe code |
-//! | [`Threaded`] | the same on lasso's `ThreadedRodeo` |
-//! | [`Frozen`] | reading only, by any number of threads |
+//! | [`Compact`] | one thread: the fastest to find and to fill, a memory budget, statistics |
+//! | [`Concurrent`] | several threads: known strings and symbols are read without a lock |
+//! | [`Frozen`] | reading only, by any number of threads: the fastest to resolve, and the smallest |
+//! | [`Rodeo`], [`StringInterner`] | one thread, on lasso and on string-interner |
+//! | [`ThreadedRodeo`] | several threads, on lasso |
+//! | [`Sharded`] | several threads, on dashmap, without unsafe code |
 //!
-//! All of them hash with Fx, which is fast and not made for strings chosen by an attacker.
+//! Own strategies hash with [`Folded`] and take another hasher, the others with Fx: all of them fast,
+//! and not made for strings chosen by an attacker. Those want [`Compact::with_hasher`] or
+//! [`Concurrent::with_hasher`] with a [`RandomState`](std::hash::RandomState).
+//!
+//! With the feature `serde`, `Compact` and `Frozen` are written and read as tables of strings, and
+//! symbols as strings (`AsString`, `IntoSymbol`).
 //!
 //! # Examples
 //!
 //! ```
-//! use intern::{Frozen, Interner, Rodeo};
+//! use intern::{Frozen, Interner, Compact};
 //!
-//! let mut names = Rodeo::default();
+//! let mut names = Compact::default();
 //! let fetch = names.intern("fetch");
 //! assert_eq!(names.intern("fetch"), fetch);
 //! assert_eq!(names.get("parse"), None);
@@ -40,6 +45,8 @@ mod length;
 mod records;
 mod rodeo;
 mod segments;
+#[cfg(feature = "serde")]
+mod serde;
 mod shard;
 mod sharded;
 mod statistics;
@@ -53,6 +60,8 @@ pub use concurrent::Concurrent;
 pub use folded::{Folded, FoldedHasher};
 pub use frozen::Frozen;
 pub use rodeo::Rodeo;
+#[cfg(feature = "serde")]
+pub use serde::{AsString, IntoSymbol};
 pub use sharded::Sharded;
 pub use statistics::Statistics;
 pub use string_interner::StringInterner;
