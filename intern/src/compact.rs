@@ -35,8 +35,7 @@ use crate::{Folded, InternError, Interner, Owner, Symbol, prefetch, unknown};
 
 /// An interner for one thread that keeps all strings in one text.
 ///
-/// Holds 5 bytes a string beside the strings themselves, 4 bytes and 6.4 bytes in the table for each
-/// of at most 10 strings a group; table and list double when they are full, the text grows by its
+/// Holds 5 bytes a string beside the strings themselves, 4 bytes in a list and 7 to 14 in the table; table and list double when they are full, the text grows by its
 /// size, above 8 MiB by half and above 16 MiB by an eighth.
 ///
 /// Strings are hashed with [`Folded`] unless another hasher is given; strings that a stranger chooses

@@ -29,7 +29,7 @@ const BLOCK_BYTES: Range<usize> = 128..4096;
 /// An interner shared between threads, which finds known strings and resolves symbols without a lock.
 ///
 /// Symbols are dense once no thread is interning. New strings take the lock of one of 32 shards. Holds
-/// 5 bytes a string beside the strings themselves, 4 bytes in a list and 6.4 to 12.8 in a table; each
+/// 5 bytes a string beside the strings themselves, 4 bytes in a list and 7 to 14 in a table; each
 /// list and table doubles when it is full, and replaced tables, together as large as those in use, are
 /// kept until [`reclaim`](Self::reclaim) or the end.
 ///

@@ -3,8 +3,7 @@
 //! Two factors of eight bytes are multiplied to sixteen, and the halves of the product folded
 //! together, as wyhash does (<https://github.com/wangyi-fudan/wyhash>). A string of 4 to 16 bytes is
 //! two overlapping factors; one of 17 to 32 is four; longer ones take their first bytes sixteen at a
-//! time. So no string up to 32 bytes needs a loop, nor a branch on anything but the class of its
-//! length.
+//! time. So no string up to 32 bytes needs a loop.
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -59,35 +58,42 @@ impl Hasher for FoldedHasher {
 
 #[inline(always)]
 fn hash(bytes: &[u8]) -> u64 {
-    let length = bytes.len() as u64;
+    // Not the length itself: bytes that overlap could make up for it, and 111111222 and 1111112222
+    // would have the same hash.
+    let length = FIRST.rotate_left(bytes.len() as u32);
     match bytes.len() {
-        8..=16 => fold(
-            first(bytes).rotate_left(32) ^ SECOND,
-            last(bytes).rotate_left(32) ^ length ^ FIRST,
-        ),
-        4..=7 => {
-            let (first, last) = quads(bytes);
-            // As `quads` of at least 8 bytes would be folded.
-            fold(first ^ SECOND, last ^ length ^ FIRST)
+        // One way for all of them, without a branch on the length: names of different lengths would
+        // mispredict it. Up to 16 bytes, the first fold is not used, and not computed where the
+        // length is known to be such.
+        8..=32 => {
+            let count = bytes.len();
+            let long = pair(word(bytes, 0), word(bytes, 8.min(count - 8)), length);
+            let seed = if count > 16 { long } else { length };
+            let end = word(bytes, count.saturating_sub(16));
+            pair(end, word(bytes, count - 8), seed)
         }
-        17..=32 => {
-            let (start, end) = (&bytes[..16], &bytes[bytes.len() - 16..]);
-            tail(end, pair(start, length ^ FIRST))
+        4..=7 => {
+            let (first, last) = (bytes.first_chunk(), bytes.last_chunk());
+            let quad = |chunk: Option<&[u8; 4]>| {
+                u64::from(u32::from_le_bytes(*chunk.expect("four bytes")))
+            };
+            pair(quad(first), quad(last), length)
         }
         33.. => {
-            let mut seed = length ^ FIRST;
+            let mut seed = length;
             // The last 16 are taken whole, so that a rest is not a case of its own.
             for start in bytes[..bytes.len() - 1].as_chunks::<16>().0 {
-                seed = pair(start, seed);
+                seed = pair(word(start, 0), word(start, 8), seed);
             }
-            tail(&bytes[bytes.len() - 16..], seed)
+            let count = bytes.len();
+            pair(word(bytes, count - 16), word(bytes, count - 8), seed)
         }
         1..=3 => {
             let [begin, middle, end] = [bytes[0], bytes[bytes.len() / 2], bytes[bytes.len() - 1]];
             let few = u64::from(begin) << 16 | u64::from(middle) << 8 | u64::from(end);
-            fold(few ^ SECOND, length ^ FIRST)
+            pair(few, 0, length)
         }
-        0 => fold(SECOND, FIRST),
+        0 => pair(0, 0, length),
     }
 }
 
@@ -97,40 +103,14 @@ fn fold(a: u64, b: u64) -> u64 {
     product as u64 ^ (product >> 64) as u64
 }
 
-/// Sixteen bytes and what came before them.
+/// Two words and what came before them.
 #[inline(always)]
-fn pair(bytes: &[u8], seed: u64) -> u64 {
-    fold(first(bytes) ^ SECOND, last(bytes) ^ seed)
+fn pair(a: u64, b: u64, seed: u64) -> u64 {
+    fold(a ^ SECOND, b ^ seed)
 }
 
+/// The eight bytes from there on.
 #[inline(always)]
-fn tail(bytes: &[u8], seed: u64) -> u64 {
-    fold(first(bytes) ^ SECOND, last(bytes) ^ seed)
-}
-
-/// The first and the last eight bytes of a string of 4 to 16, each of two words of four bytes that
-/// may overlap.
-#[inline(always)]
-fn quads(bytes: &[u8]) -> (u64, u64) {
-    // 4 from 8 bytes up.
-    let inner = (bytes.len() + 8) >> 4 << 2;
-    let word = |at: usize| {
-        let word = bytes[at..].first_chunk::<4>();
-        u64::from(u32::from_le_bytes(*word.expect("four bytes from here")))
-    };
-    let end = bytes.len() - 4;
-    (
-        word(0) << 32 | word(inner),
-        word(end - inner) << 32 | word(end),
-    )
-}
-
-#[inline(always)]
-fn first(bytes: &[u8]) -> u64 {
-    u64::from_le_bytes(*bytes.first_chunk().expect("eight bytes"))
-}
-
-#[inline(always)]
-fn last(bytes: &[u8]) -> u64 {
-    u64::from_le_bytes(*bytes.last_chunk().expect("eight bytes"))
+fn word(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(*bytes[at..].first_chunk().expect("eight bytes"))
 }

@@ -5,8 +5,8 @@ pub(crate) const SLOTS: usize = 12;
 
 /// Strings that groups hold on average before the table grows.
 ///
-/// In groups of 12, 10 on average are few enough that one in nine is full.
-pub(crate) const STRINGS_PER_GROUP: usize = 10;
+/// In groups of 12, 9 on average are so few that one group in eight passes a string on to the next.
+pub(crate) const STRINGS_PER_GROUP: usize = 9;
 
 /// The tags of a group, of which the last four are not used. A slot without a string has tag 0.
 pub(crate) type Tags = [u64; 2];
