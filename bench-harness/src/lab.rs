@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::hint::black_box;
-use std::panic::{self, AssertUnwindSafe};
+use std::panic::{self, AssertUnwindSafe, Location};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -76,9 +76,13 @@ impl Lab {
     /// `id` is the first part of every case's id and may contain `/`; `question` is printed above
     /// the chart.
     ///
+    /// Several bench files may fill one group, when they describe it by the same function: its
+    /// source file is where this is called.
+    ///
     /// # Panics
     ///
     /// Panics when the suite already has a group of this id.
+    #[track_caller]
     pub fn group(&mut self, id: &str, question: &str) -> &mut Group {
         assert!(
             self.groups.iter().all(|group| group.info.group != id),
@@ -95,7 +99,7 @@ impl Lab {
                 unit: "element".to_owned(),
                 per_element: false,
                 growth: false,
-                suite: String::new(),
+                suite: Location::caller().file().to_owned(),
                 counted_first: self.counted_first,
             },
             batch: u64::MAX,
@@ -396,6 +400,12 @@ impl Input {
             size: elements,
             elements,
         }
+    }
+
+    /// The same input with another size, which is what the limits of profiles look at.
+    #[must_use]
+    pub fn sized(self, size: u64) -> Self {
+        Self { size, ..self }
     }
 
     /// An input that is a number, of which one iteration handles `elements`, another number.
@@ -741,15 +751,12 @@ fn host() -> Option<String> {
 /// With criterion's usual command line it is a criterion benchmark. [`LIST_CASES`] prints the
 /// cases, [`COUNT_INSTRUCTIONS`] counts some of them; with [`EXTRAS_FILE`] set, what criterion has run is counted afterwards.
 #[doc(hidden)]
-pub fn run(suite: fn(&mut Lab), file: &str) {
+pub fn run(suite: fn(&mut Lab)) {
     let list = std::env::args().any(|argument| argument == LIST_CASES);
     let mut lab = Lab::default();
     if panic::catch_unwind(AssertUnwindSafe(|| suite(&mut lab))).is_err() {
         // The panic has said why.
         std::process::exit(REFUSED);
-    }
-    for group in &mut lab.groups {
-        group.info.suite = file.to_owned();
     }
     if list {
         for group in &lab.groups {

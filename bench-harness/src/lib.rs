@@ -53,14 +53,20 @@ pub use lab::run;
 
 /// Writes the `main` of a bench file: counts allocations, and runs the suite under criterion's
 /// command line.
+///
+/// Memory comes from the system's allocator, or from a second argument: the path of a global
+/// allocator without fields, as in `bench_harness::main!(suite, mimalloc::MiMalloc)`.
 #[macro_export]
 macro_rules! main {
     ($suite:path) => {
+        $crate::main!($suite, ::std::alloc::System);
+    };
+    ($suite:path, $allocator:path) => {
         #[global_allocator]
-        static ALLOCATOR: $crate::Tally = $crate::Tally;
+        static ALLOCATOR: $crate::Tally<$allocator> = $crate::Tally($allocator);
 
         fn main() {
-            $crate::run($suite, file!());
+            $crate::run($suite);
         }
     };
 }

@@ -13,19 +13,22 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering, fence};
 use std::thread;
 
-/// The system's allocator, with a counter that is off until [`Tally::count`] turns it on.
+/// An allocator, by default the system's, with a counter that is off until [`Tally::count`] turns
+/// it on.
 ///
-/// While it is off, an allocation costs one load and one branch more than the system's.
-/// A program that is to be counted declares it as its global allocator; in another program
-/// everything counts as nothing.
+/// While it is off, an allocation costs one load and one branch more than that of the allocator
+/// inside. A program that is to be counted declares it as its global allocator; in another program
+/// everything counts as nothing. The counter is one for the program.
 ///
 /// # Examples
 ///
 /// ```
+/// use std::alloc::System;
+///
 /// use bench_harness::Tally;
 ///
 /// #[global_allocator]
-/// static ALLOCATOR: Tally = Tally;
+/// static ALLOCATOR: Tally = Tally(System);
 ///
 /// let (numbers, counts) = Tally::count(|| {
 ///     let mut numbers = Vec::with_capacity(4);
@@ -38,7 +41,7 @@ use std::thread;
 /// assert_eq!((counts.bytes, counts.live_bytes), (64, 64));
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Tally;
+pub struct Tally<A = System>(pub A);
 
 /// What was allocated while counting was on, summed over all threads.
 ///
@@ -61,6 +64,7 @@ pub struct Counts {
     pub threads: u64,
 }
 
+// Not for every `A`: `Tally::count` names no allocator.
 impl Tally {
     /// Runs `work` and counts what all threads of the program allocate meanwhile.
     ///
@@ -95,20 +99,20 @@ impl Tally {
     }
 }
 
-// SAFETY: every method returns or releases what `System` does for the same arguments, and counting
-// neither allocates nor unwinds.
-unsafe impl GlobalAlloc for Tally {
+// SAFETY: every method returns or releases what the allocator inside does for the same arguments,
+// and counting neither allocates nor unwinds.
+unsafe impl<A: GlobalAlloc> GlobalAlloc for Tally<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // `Relaxed`, here and below, because a thread that meets a new counting fences in `join`.
         let counting = ACTIVE.0.load(Ordering::Relaxed);
         if counting == OFF {
-            // SAFETY: the caller keeps the contract of `alloc`, which is the same for `System`.
-            return unsafe { System.alloc(layout) };
+            // SAFETY: the caller keeps the contract of `alloc`, which is the same inside.
+            return unsafe { self.0.alloc(layout) };
         }
         counted(counting, layout, || {
             // SAFETY: as above.
-            unsafe { System.alloc(layout) }
+            unsafe { self.0.alloc(layout) }
         })
     }
 
@@ -116,12 +120,12 @@ unsafe impl GlobalAlloc for Tally {
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         let counting = ACTIVE.0.load(Ordering::Relaxed);
         if counting == OFF {
-            // SAFETY: the caller keeps the contract of `alloc_zeroed`, the same for `System`.
-            return unsafe { System.alloc_zeroed(layout) };
+            // SAFETY: the caller keeps the contract of `alloc_zeroed`, the same inside.
+            return unsafe { self.0.alloc_zeroed(layout) };
         }
         counted(counting, layout, || {
             // SAFETY: as above.
-            unsafe { System.alloc_zeroed(layout) }
+            unsafe { self.0.alloc_zeroed(layout) }
         })
     }
 
@@ -130,12 +134,12 @@ unsafe impl GlobalAlloc for Tally {
         let counting = ACTIVE.0.load(Ordering::Relaxed);
         if counting == OFF {
             // SAFETY: the caller keeps the contract of `dealloc`, and all blocks come from
-            // `System`.
-            return unsafe { System.dealloc(block, layout) };
+            // the allocator inside.
+            return unsafe { self.0.dealloc(block, layout) };
         }
         counted_free(counting, layout, || {
             // SAFETY: as above.
-            unsafe { System.dealloc(block, layout) }
+            unsafe { self.0.dealloc(block, layout) }
         });
     }
 
@@ -144,12 +148,12 @@ unsafe impl GlobalAlloc for Tally {
         let counting = ACTIVE.0.load(Ordering::Relaxed);
         if counting == OFF {
             // SAFETY: the caller keeps the contract of `realloc`, and all blocks come from
-            // `System`.
-            return unsafe { System.realloc(block, layout, new_size) };
+            // the allocator inside.
+            return unsafe { self.0.realloc(block, layout, new_size) };
         }
         counted_realloc(counting, layout, new_size, || {
             // SAFETY: as above.
-            unsafe { System.realloc(block, layout, new_size) }
+            unsafe { self.0.realloc(block, layout, new_size) }
         })
     }
 }

@@ -3,6 +3,7 @@
 //! A program without the test harness, whose own threads would be counted too. The checks run one
 //! after the other.
 
+use std::alloc::System;
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Barrier, Mutex};
@@ -11,7 +12,7 @@ use std::thread;
 use bench_harness::{Counts, Tally};
 
 #[global_allocator]
-static ALLOCATOR: Tally = Tally;
+static ALLOCATOR: Tally = Tally(System);
 
 fn main() {
     nothing_is_counted_when_nothing_is_allocated();
