@@ -178,6 +178,18 @@ pub struct RunInfo {
     pub build: String,
     /// The machine, the toolchain and the commit.
     pub environment: Environment,
+    /// Bench targets that could not be built here, so that their cases are missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<Skipped>,
+}
+
+/// A bench target that was left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// Its name.
+    pub target: String,
+    /// Why it could not be built.
+    pub reason: String,
 }
 
 /// One case, measured by one process.

@@ -70,6 +70,7 @@ fn page(report: &Report, names: &[String]) -> String {
     units(&mut page, report);
     contents(&mut page, report);
     failures(&mut page, report);
+    skipped(&mut page, report);
     let mut section = None;
     for (table, name) in report.groups.iter().zip(names) {
         if section != Some(&table.info.section) {
@@ -192,6 +193,21 @@ fn failures(page: &mut String, report: &Report) {
         write_line(
             page,
             &format!("- {}: {}", code(&case.to_string()), text(reason)),
+        );
+    }
+    page.push('\n');
+}
+
+fn skipped(page: &mut String, report: &Report) {
+    if report.run.skipped.is_empty() {
+        return;
+    }
+    write_line(page, "## Left out\n");
+    write_line(page, "Rows of these bench targets are missing, because they could not be built here:\n");
+    for skipped in &report.run.skipped {
+        write_line(
+            page,
+            &format!("- {}: {}", code(&skipped.target), text(&skipped.reason)),
         );
     }
     page.push('\n');

@@ -473,6 +473,7 @@ pub(crate) mod tests {
             seed: 1,
             build: "0".to_owned(),
             environment: Environment::default(),
+            skipped: Vec::new(),
         };
         let group = PlannedGroup {
             info: GroupInfo {

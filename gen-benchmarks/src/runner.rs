@@ -109,6 +109,7 @@ impl Plan {
             seed: 1,
             build: suite.build.clone(),
             environment,
+            skipped: suite.skipped.clone(),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! The workspace that is measured: its bench binaries and the cases they define.
 
 use std::hash::{DefaultHasher, Hasher};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, bail};
-use bench_harness::record::{CaseInfo, GroupInfo, Listed};
+use bench_harness::record::{CaseInfo, GroupInfo, Listed, Skipped};
 use bench_harness::{CARGO_METADATA, INPUT_FILES, LIST_CASES, REFUSED};
 use cargo_metadata::{Message, MetadataCommand};
 
@@ -14,6 +15,16 @@ pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
     /// Where everything goes that is not the report itself.
     pub(crate) scratch: PathBuf,
+    /// Bench targets that cargo builds only with features, in order of name.
+    optional: Vec<Optional>,
+}
+
+/// A bench target with `required-features`. It may need what is not on this machine, a C compiler
+/// for instance, so it is built by itself and left out where that fails.
+struct Optional {
+    target: String,
+    /// `package/feature`, separated by commas.
+    features: String,
 }
 
 /// A built bench target.
@@ -30,6 +41,8 @@ pub(crate) struct Suite {
     pub(crate) cases: Vec<Defined>,
     /// Changes when a bench binary, a workflow file or the crate graph does.
     pub(crate) build: String,
+    /// Bench targets that could not be built.
+    pub(crate) skipped: Vec<Skipped>,
     files: Vec<PathBuf>,
     metadata: PathBuf,
 }
@@ -45,13 +58,32 @@ impl Workspace {
     /// The workspace around the current folder.
     pub(crate) fn find() -> Result<Self> {
         let metadata = MetadataCommand::new().no_deps().exec().map_err(explain)?;
+        let mut optional = Vec::new();
+        for package in &metadata.packages {
+            for target in package.targets.iter().filter(|target| target.is_bench()) {
+                let features = target.required_features.iter();
+                let features: Vec<String> = features
+                    .map(|feature| format!("{}/{feature}", package.name))
+                    .collect();
+                if !features.is_empty() {
+                    optional.push(Optional {
+                        target: target.name.clone(),
+                        features: features.join(","),
+                    });
+                }
+            }
+        }
+        optional.sort_by(|one, other| one.target.cmp(&other.target));
         Ok(Self {
             root: metadata.workspace_root.into(),
             scratch: metadata.target_directory.join("gen-benchmarks").into(),
+            optional,
         })
     }
 
     /// Builds all bench targets, optimised, and asks each for its cases.
+    ///
+    /// Those that need features are left out where they do not build, and said to be.
     ///
     /// `files` are passed on to the suites.
     pub(crate) fn build(&self, files: &[PathBuf]) -> Result<Suite> {
@@ -63,11 +95,13 @@ impl Workspace {
                     .with_context(|| format!("cannot read the workflow file {}", file.display()))
             })
             .collect::<Result<Vec<_>>>()?;
+        let (binaries, skipped) = self.build_binaries()?;
         let mut suite = Suite {
-            binaries: self.build_binaries()?,
+            binaries,
             groups: Vec::new(),
             cases: Vec::new(),
             build: String::new(),
+            skipped,
             files,
             metadata,
         };
@@ -90,15 +124,58 @@ impl Workspace {
         Ok(path)
     }
 
-    fn build_binaries(&self) -> Result<Vec<Binary>> {
+    fn build_binaries(&self) -> Result<(Vec<Binary>, Vec<Skipped>)> {
+        let Ok(mut binaries) = self.cargo_bench(&["--benches"], Stdio::inherit())? else {
+            bail!("the bench targets do not build; mend what cargo reports above");
+        };
+        let mut skipped = Vec::new();
+        for Optional { target, features } in &self.optional {
+            eprintln!("building {target} with {features}");
+            // The whole workspace, so that its crates are not built again with other features.
+            let arguments = ["--bench", target, "--features", features];
+            match self.cargo_bench(&arguments, Stdio::piped())? {
+                Ok(built) => binaries.extend(built),
+                Err(reason) => {
+                    eprintln!("skipped {target}: {reason}");
+                    skipped.push(Skipped {
+                        target: target.clone(),
+                        reason,
+                    });
+                }
+            }
+        }
+        binaries.sort_by(|one, other| one.path.cmp(&other.path));
+        Ok((binaries, skipped))
+    }
+
+    /// Builds bench targets; the inner result says why they do not build, as far as cargo's
+    /// messages went to a pipe.
+    fn cargo_bench(
+        &self,
+        arguments: &[&str],
+        messages: Stdio,
+    ) -> Result<Result<Vec<Binary>, String>> {
         let mut cargo = Command::new(cargo())
-            .args(["bench", "--workspace", "--benches", "--no-run"])
+            .args(["bench", "--workspace", "--no-run"])
             .arg("--message-format=json-render-diagnostics")
+            .args(arguments)
             .current_dir(&self.root)
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(messages)
             .spawn()
             .context("cannot run cargo; install Rust and put cargo on the PATH")?;
         let output = cargo.stdout.take().expect("stdout is piped");
+        let messages = cargo.stderr.take();
+        // In a thread of its own, or a full pipe would stop cargo.
+        let messages = std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            if let Some(mut messages) = messages {
+                // What could be read before an error is all there is to show.
+                let _ = messages.read_to_end(&mut bytes);
+            }
+            String::from_utf8_lossy(&bytes).into_owned()
+        });
         let mut binaries = Vec::new();
         for message in Message::parse_stream(std::io::BufReader::new(output)) {
             if let Message::CompilerArtifact(artifact) = message?
@@ -112,11 +189,11 @@ impl Workspace {
                 });
             }
         }
-        if !cargo.wait()?.success() {
-            bail!("the bench targets do not build; mend what cargo reports above");
-        }
-        binaries.sort_by(|one, other| one.path.cmp(&other.path));
-        Ok(binaries)
+        let messages = messages.join().expect("the thread only reads");
+        Ok(match cargo.wait()?.success() {
+            true => Ok(binaries),
+            false => Err(reason(&messages)),
+        })
     }
 }
 
@@ -164,15 +241,28 @@ impl Suite {
                 .with_context(|| format!("{path} does not list cases of bench_harness::main!"))?;
             match listed {
                 Listed::Group(group) => {
-                    if self.groups.iter().any(|other| other.group == group.group) {
-                        bail!("group `{}` is defined by two bench targets", group.group);
+                    let mut others = self.groups.iter();
+                    match others.find(|other| other.group == group.group) {
+                        Some(same) if *same == group => {}
+                        Some(other) => bail!(
+                            "group `{}` is defined by two bench targets that describe it differently, in {} and {}",
+                            group.group,
+                            other.suite,
+                            group.suite
+                        ),
+                        None => self.groups.push(group),
                     }
-                    self.groups.push(group);
                 }
-                Listed::Case(info) => self.cases.push(Defined {
-                    info,
-                    binary: index,
-                }),
+                Listed::Case(info) => {
+                    let mut others = self.cases.iter();
+                    if others.any(|other| other.info.case == info.case) {
+                        bail!("case `{}` is defined by two bench targets", info.case);
+                    }
+                    self.cases.push(Defined {
+                        info,
+                        binary: index,
+                    });
+                }
             }
         }
         Ok(())
@@ -193,6 +283,22 @@ fn explain(error: cargo_metadata::Error) -> anyhow::Error {
             )
         }
         other => anyhow!("cargo metadata cannot be run: {other}"),
+    }
+}
+
+/// Why a build failed: what cargo says first and what is said last.
+fn reason(messages: &str) -> String {
+    let mut lines = messages
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty());
+    let first = lines
+        .clone()
+        .find_map(|line| line.strip_prefix("error: "))
+        .unwrap_or("it does not build");
+    match lines.rfind(|line| !line.starts_with("warning: ")) {
+        Some(last) if !last.contains(first) => format!("{first}: {last}"),
+        _ => first.to_owned(),
     }
 }
 
