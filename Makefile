@@ -1,4 +1,4 @@
-.PHONY: check test tsan bench benchmarks quick
+.PHONY: check test tsan bench benchmarks quick compare
 
 # Formatting, lints and documentation, all with warnings denied.
 check:
@@ -30,3 +30,8 @@ benchmarks:
 # A look within two minutes.
 quick:
 	cargo run -p gen-benchmarks -- --profile quick
+
+# Which strategies suit a workload: make compare WORKLOAD=my.toml
+WORKLOAD = bench-harness/workloads/requests.toml
+compare:
+	cargo run -p gen-benchmarks -- compare-strategies $(WORKLOAD)

@@ -17,6 +17,7 @@ use crate::callgrind::{self, Callgrind};
 use crate::counters;
 use crate::record::{Allocations, CaseId, CaseInfo, Counters, Extras, GroupInfo, Listed, Profile};
 use crate::tally::Tally;
+use crate::workload::Workload;
 
 /// Collects the groups of one suite.
 #[derive(Default)]
@@ -34,6 +35,18 @@ impl Lab {
         std::env::var_os(INPUT_FILES)
             .map(|paths| std::env::split_paths(&paths).collect())
             .unwrap_or_default()
+    }
+
+    /// The workload that strategies are to be compared on, if there is one.
+    ///
+    /// It comes from the file that [`WORKLOAD_FILE`] names; what cannot be read is
+    /// [refused](Self::refuse).
+    pub fn workload(&self) -> Option<Workload> {
+        let path = std::env::var_os(WORKLOAD_FILE)?;
+        match Workload::read(Path::new(&path)) {
+            Ok(workload) => Some(workload),
+            Err(error) => self.refuse(error),
+        }
     }
 
     /// The output of `cargo metadata` for the workspace that is measured.
@@ -696,6 +709,9 @@ pub const EXTRAS_FILE: &str = "BENCH_HARNESS_EXTRAS";
 
 /// Names files that the user gave for the run, separated as in `PATH`.
 pub const INPUT_FILES: &str = "BENCH_HARNESS_FILES";
+
+/// Names the workload file that strategies are compared on.
+pub const WORKLOAD_FILE: &str = "BENCH_HARNESS_WORKLOAD";
 
 /// Names a file that holds the output of `cargo metadata` for the measured workspace.
 pub const CARGO_METADATA: &str = "BENCH_HARNESS_CARGO_METADATA";

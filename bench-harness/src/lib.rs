@@ -27,12 +27,15 @@
 pub mod criterion_output;
 pub mod record;
 pub mod stats;
+pub mod trace;
+pub mod workload;
 
 mod callgrind;
 mod counters;
 mod environment;
 mod grain;
 mod lab;
+mod recorder;
 mod tally;
 mod threads;
 mod work;
@@ -42,11 +45,14 @@ pub use environment::Environment;
 pub use grain::{TaskError, Tasks, core_ping, half_efficiency};
 pub use lab::{
     CARGO_METADATA, COUNT_INSTRUCTIONS, EXTRAS_FILE, Group, INPUT_FILES, Input, LIST_CASES, Lab,
-    REFUSED, Routine, cargo_metadata,
+    REFUSED, Routine, WORKLOAD_FILE, cargo_metadata,
 };
+pub use recorder::Recorder;
 pub use tally::{Counts, Tally};
 pub use threads::race;
+pub use trace::Trace;
 pub use work::{Rotation, shuffle, spin};
+pub use workload::Workload;
 
 #[doc(hidden)]
 pub use lab::run;

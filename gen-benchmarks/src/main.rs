@@ -1,6 +1,7 @@
 //! Runs the benchmark suites of a Cargo workspace in fresh processes and writes `BENCHMARKS.md`.
 
 mod chart;
+mod compare;
 mod format;
 mod instructions;
 mod markdown;
@@ -18,14 +19,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use bench_harness::Environment;
 use bench_harness::record::{self, Profile};
+use bench_harness::{Environment, Workload};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use format::Unit;
 use report::{ASSETS, RECORD, Report};
 use runner::{Interrupted, Plan, Summary};
-use workspace::Workspace;
+use workspace::{Inputs, Workspace};
 
 /// Runs the benchmark suites and writes BENCHMARKS.md with charts.
 ///
@@ -37,6 +38,8 @@ use workspace::Workspace;
   cargo run -p gen-benchmarks -- --profile quick     a look within two minutes
   cargo run -p gen-benchmarks -- --resume            go on where an interrupted run stopped
   cargo run -p gen-benchmarks -- --filter dag-run    some groups only; the report goes to target/
+  cargo run -p gen-benchmarks -- compare-strategies bench-harness/workloads/requests.toml
+                                                     rank the strategies for a workload of yours
   cargo run -p gen-benchmarks -- check               does BENCHMARKS.md say what its record says?")]
 struct Cli {
     #[command(subcommand)]
@@ -66,12 +69,54 @@ enum Command {
     /// Render the published record again and fail if a byte of the report differs.
     #[command(after_help = "Example: gen-benchmarks check --out site")]
     Check(Output),
+    /// Replay a workload of your own on every strategy, and rank them.
+    #[command(after_help = COMPARE_HELP)]
+    CompareStrategies(Compare),
     /// Print the cases.
     #[command(after_help = "Example: gen-benchmarks list --profile quick --filter arena")]
     List {
         #[command(flatten)]
         select: Select,
     },
+}
+
+const COMPARE_HELP: &str = "\
+The workload is a TOML file with one or both of these sections; a key without a default is needed.
+  [allocation]           objects, on arenas and on every global allocator that can be built here
+    count = 2_000          how many a thread allocates in a cycle
+    sizes = [{ bytes = 32, weight = 3 }, { bytes = 200, weight = 1 }]
+    lifetime = \"together\"  freed together; \"stack\": the youngest first; \"random\": with live = 500
+    threads = 1            each does all of it [default: 1]
+    trace = \"my.trace\"     instead of count, sizes and lifetime: what a program did, written by
+                           bench_harness::Recorder as its global allocator
+  [interning]            strings, on interners
+    count = 100_000        how many a thread interns in a cycle
+    length = 24            bytes of a string
+    hit_ratio = 0.9        how many of them were interned before in the cycle
+    threads = 1            [default: 1]
+
+Examples:
+  gen-benchmarks compare-strategies bench-harness/workloads/requests.toml
+  gen-benchmarks compare-strategies identifiers.toml --count 20 --out charts
+  cargo run --release -p bench-harness --example record -- my.trace";
+
+#[derive(Args, Clone)]
+struct Compare {
+    /// The workload file.
+    #[arg(value_name = "FILE")]
+    workload: PathBuf,
+    /// Fresh processes for each strategy, in turn.
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    count: u32,
+    /// Seconds that one process may take before its strategy is a failed row.
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    timeout: Duration,
+    /// Go on where an interrupted comparison stopped.
+    #[arg(long)]
+    resume: bool,
+    /// The folder of the charts [default: target/gen-benchmarks/compare].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
 }
 
 #[derive(Args, Clone)]
@@ -200,8 +245,9 @@ fn execute(cli: Cli) -> Result<ExitCode> {
                 }
             }
         }
+        Some(Command::CompareStrategies(arguments)) => compare(&workspace, &arguments),
         Some(Command::List { select }) => {
-            let suite = workspace.build(&select.workflow)?;
+            let suite = workspace.build(&inputs(&select))?;
             let plan = Plan {
                 profile: select.profile.into(),
                 filter: select.filter,
@@ -215,13 +261,67 @@ fn execute(cli: Cli) -> Result<ExitCode> {
                 .iter()
                 .map(|defined| format!("{}\n", defined.info.case))
                 .collect();
-            match std::io::stdout().write_all(list.as_bytes()) {
-                // Whoever read has seen enough.
-                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-                _ => Ok(ExitCode::SUCCESS),
-            }
+            print(&list)?;
+            Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+fn print(text: &str) -> Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // Whoever read has seen enough.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+fn inputs(select: &Select) -> Inputs {
+    Inputs {
+        files: select.workflow.clone(),
+        workload: None,
+    }
+}
+
+/// Replays a workload on every strategy; prints the ranking and draws it.
+fn compare(workspace: &Workspace, arguments: &Compare) -> Result<ExitCode> {
+    // Before anything is built for minutes.
+    Workload::read(&arguments.workload)?;
+    let out = match &arguments.out {
+        Some(out) => out.clone(),
+        None => workspace.scratch.join("compare"),
+    };
+    publish::probe_folder(&out)?;
+    let records = workspace.scratch.join("compare.jsonl");
+    let plan = Plan {
+        profile: Profile::Standard,
+        filter: Some("workload/".to_owned()),
+        processes: arguments.count,
+        timeout: arguments.timeout,
+        resumed: match arguments.resume {
+            true => Some(runner::interrupted(&records)?),
+            false => None,
+        },
+        records,
+    };
+    let suite = workspace.build(&Inputs {
+        files: Vec::new(),
+        workload: Some(arguments.workload.clone()),
+    })?;
+    let environment = Environment::capture(&workspace.root);
+    let (sender, receiver) = runner::signals()?;
+    let summary = runner::run(&plan, &suite, environment, (&sender, &receiver))?;
+    let mut report = Report::new(&record::read(&plan.records)?.entries)?;
+    print(&compare::ranking(&report))?;
+    let stem = arguments.workload.file_stem().unwrap_or_default();
+    for (name, svg) in compare::charts(&mut report) {
+        let path = out.join(format!("{}-{name}.svg", stem.to_string_lossy()));
+        publish::write(&path, svg.as_bytes())?;
+        print(&format!("chart: {}\n", path.display()))?;
+    }
+    Ok(match summary.failed.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
 }
 
 /// Builds the suites and measures them.
@@ -256,7 +356,7 @@ fn measure(workspace: &Workspace, arguments: &Measure) -> Result<(Plan, Summary)
             workspace.root.display()
         );
     }
-    let suite = workspace.build(&arguments.select.workflow)?;
+    let suite = workspace.build(&inputs(&arguments.select))?;
     let (sender, receiver) = runner::signals()?;
     let summary = runner::run(&plan, &suite, environment, (&sender, &receiver))?;
     eprintln!(

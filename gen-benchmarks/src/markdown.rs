@@ -203,7 +203,10 @@ fn skipped(page: &mut String, report: &Report) {
         return;
     }
     write_line(page, "## Left out\n");
-    write_line(page, "Rows of these bench targets are missing, because they could not be built here:\n");
+    write_line(
+        page,
+        "Rows of these bench targets are missing, because they could not be built here:\n",
+    );
     for skipped in &report.run.skipped {
         write_line(
             page,

@@ -56,16 +56,20 @@ fn share(path: &Path) {
 
 /// Fails now rather than after minutes of measuring when `folder` cannot be written to.
 pub(crate) fn probe(folder: &Path) -> Result<()> {
+    probe_folder(folder)?;
+    probe_folder(&folder.join(crate::report::ASSETS))
+}
+
+/// The same for a folder without [`ASSETS`](crate::report::ASSETS).
+pub(crate) fn probe_folder(folder: &Path) -> Result<()> {
     let failed = || {
         format!(
             "cannot write to {}; name a folder you can write to with --out",
             folder.display()
         )
     };
-    for folder in [folder, &folder.join(crate::report::ASSETS)] {
-        std::fs::create_dir_all(folder).with_context(failed)?;
-        tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
-    }
+    std::fs::create_dir_all(folder).with_context(failed)?;
+    tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, bail};
 use bench_harness::record::{CaseInfo, GroupInfo, Listed, Skipped};
-use bench_harness::{CARGO_METADATA, INPUT_FILES, LIST_CASES, REFUSED};
+use bench_harness::{CARGO_METADATA, INPUT_FILES, LIST_CASES, REFUSED, WORKLOAD_FILE};
 use cargo_metadata::{Message, MetadataCommand};
 
 /// A workspace, as cargo describes it.
@@ -15,8 +15,24 @@ pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
     /// Where everything goes that is not the report itself.
     pub(crate) scratch: PathBuf,
+    /// Bench targets that need no features, in order of name.
+    plain: Vec<String>,
     /// Bench targets that cargo builds only with features, in order of name.
     optional: Vec<Optional>,
+}
+
+/// What is given to the suites.
+#[derive(Clone, Default)]
+pub(crate) struct Inputs {
+    /// Files that the suites decide about.
+    pub(crate) files: Vec<PathBuf>,
+    /// The workload to replay: then only bench targets that do so are built.
+    pub(crate) workload: Option<PathBuf>,
+}
+
+/// Whether the bench target of this name replays workloads.
+fn replays(target: &str) -> bool {
+    target == "workload" || target.starts_with("global_")
 }
 
 /// A bench target with `required-features`. It may need what is not on this machine, a C compiler
@@ -43,7 +59,7 @@ pub(crate) struct Suite {
     pub(crate) build: String,
     /// Bench targets that could not be built.
     pub(crate) skipped: Vec<Skipped>,
-    files: Vec<PathBuf>,
+    inputs: Inputs,
     metadata: PathBuf,
 }
 
@@ -58,25 +74,29 @@ impl Workspace {
     /// The workspace around the current folder.
     pub(crate) fn find() -> Result<Self> {
         let metadata = MetadataCommand::new().no_deps().exec().map_err(explain)?;
-        let mut optional = Vec::new();
+        let (mut plain, mut optional) = (Vec::new(), Vec::new());
         for package in &metadata.packages {
             for target in package.targets.iter().filter(|target| target.is_bench()) {
                 let features = target.required_features.iter();
                 let features: Vec<String> = features
                     .map(|feature| format!("{}/{feature}", package.name))
                     .collect();
-                if !features.is_empty() {
-                    optional.push(Optional {
-                        target: target.name.clone(),
+                let name = target.name.clone();
+                match features.is_empty() {
+                    true => plain.push(name),
+                    false => optional.push(Optional {
+                        target: name,
                         features: features.join(","),
-                    });
+                    }),
                 }
             }
         }
+        plain.sort();
         optional.sort_by(|one, other| one.target.cmp(&other.target));
         Ok(Self {
             root: metadata.workspace_root.into(),
             scratch: metadata.target_directory.join("gen-benchmarks").into(),
+            plain,
             optional,
         })
     }
@@ -85,28 +105,36 @@ impl Workspace {
     ///
     /// Those that need features are left out where they do not build, and said to be.
     ///
-    /// `files` are passed on to the suites.
-    pub(crate) fn build(&self, files: &[PathBuf]) -> Result<Suite> {
+    /// `inputs` are passed on to the suites.
+    pub(crate) fn build(&self, inputs: &Inputs) -> Result<Suite> {
         let metadata = self.store_metadata()?;
-        let files = files
-            .iter()
-            .map(|file| {
-                file.canonicalize()
-                    .with_context(|| format!("cannot read the workflow file {}", file.display()))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let (binaries, skipped) = self.build_binaries()?;
+        let canonical = |file: &PathBuf, what| {
+            file.canonicalize()
+                .with_context(|| format!("cannot read the {what} file {}", file.display()))
+        };
+        let files = inputs.files.iter();
+        let workload = inputs.workload.as_ref();
+        let inputs = Inputs {
+            files: files
+                .map(|file| canonical(file, "workflow"))
+                .collect::<Result<_>>()?,
+            workload: workload
+                .map(|file| canonical(file, "workload"))
+                .transpose()?,
+        };
+        let (binaries, skipped) = self.build_binaries(inputs.workload.is_some())?;
         let mut suite = Suite {
             binaries,
             groups: Vec::new(),
             cases: Vec::new(),
             build: String::new(),
             skipped,
-            files,
+            inputs,
             metadata,
         };
         let binaries = suite.binaries.iter().map(|binary| &binary.path);
-        suite.build = hash(binaries.chain([&suite.metadata]).chain(&suite.files))?;
+        let inputs = suite.inputs.files.iter().chain(&suite.inputs.workload);
+        suite.build = hash(binaries.chain([&suite.metadata]).chain(inputs))?;
         for index in 0..suite.binaries.len() {
             suite.list(index)?;
         }
@@ -124,12 +152,25 @@ impl Workspace {
         Ok(path)
     }
 
-    fn build_binaries(&self) -> Result<(Vec<Binary>, Vec<Skipped>)> {
-        let Ok(mut binaries) = self.cargo_bench(&["--benches"], Stdio::inherit())? else {
+    fn build_binaries(&self, replaying: bool) -> Result<(Vec<Binary>, Vec<Skipped>)> {
+        let mut arguments = vec!["--benches"];
+        if replaying {
+            let targets = self.plain.iter().filter(|target| replays(target));
+            arguments = targets.flat_map(|target| ["--bench", target]).collect();
+            if arguments.is_empty() {
+                bail!(
+                    "no bench target of this workspace replays workloads; run in the workspace of perf-lab"
+                );
+            }
+        }
+        let Ok(mut binaries) = self.cargo_bench(&arguments, Stdio::inherit())? else {
             bail!("the bench targets do not build; mend what cargo reports above");
         };
         let mut skipped = Vec::new();
         for Optional { target, features } in &self.optional {
+            if replaying && !replays(target) {
+                continue;
+            }
             eprintln!("building {target} with {features}");
             // The whole workspace, so that its crates are not built again with other features.
             let arguments = ["--bench", target, "--features", features];
@@ -209,10 +250,14 @@ impl Suite {
             .current_dir(&self.binaries[index].folder)
             .env(CARGO_METADATA, &self.metadata)
             .stdin(Stdio::null());
-        if self.files.is_empty() {
+        match &self.inputs.workload {
+            Some(workload) => command.env(WORKLOAD_FILE, workload),
+            None => command.env_remove(WORKLOAD_FILE),
+        };
+        if self.inputs.files.is_empty() {
             command.env_remove(INPUT_FILES);
         } else {
-            let files = std::env::join_paths(&self.files)
+            let files = std::env::join_paths(&self.inputs.files)
                 .context("a workflow file's path holds the separator of paths; rename it")?;
             command.env(INPUT_FILES, files);
         }

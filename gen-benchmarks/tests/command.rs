@@ -19,7 +19,16 @@ fn workspace() -> &'static Path {
         let root = here.parent().expect("the package lies in the workspace");
         let fixture = here.join("tests/fixture");
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fixture");
-        for file in ["benches/cases.rs", "src/lib.rs"] {
+        let files = [
+            "benches/cases.rs",
+            "benches/global_absent.rs",
+            "benches/global_plain.rs",
+            "benches/global_present.rs",
+            "benches/group/mod.rs",
+            "benches/workload.rs",
+            "src/lib.rs",
+        ];
+        for file in files {
             let to = folder.join(file);
             fs::create_dir_all(to.parent().unwrap()).unwrap();
             fs::copy(fixture.join(file), to).unwrap();
@@ -477,6 +486,78 @@ fn bad_arguments_are_named_with_what_to_do() {
         .output()
         .unwrap();
     ended(&output, 2, &["has no commit", "--allow-unknown-commit"]);
+}
+
+#[test]
+fn group_is_filled_by_several_targets_and_what_does_not_build_is_left_out_and_said() {
+    let lab = Lab::new();
+    let reason = "the compiler for this is not installed";
+    ended(
+        &lab.measure("shared", &[]),
+        0,
+        &["2 cases in 2 processes each", "skipped global_absent: ", reason],
+    );
+    let page = lab.page();
+    for row in ["| 1 | `plain` |", "| 1 | `present` |", "## Left out", "- `global_absent`: "] {
+        assert!(page.contains(row), "{row} is not in: {page}");
+    }
+    assert!(page.contains(reason), "{page}");
+    ended(&lab.check(), 0, &[]);
+}
+
+#[test]
+fn strategies_are_ranked_for_a_workload_and_wrong_ones_fail() {
+    let mut lab = Lab::new();
+    let workload = lab.folder.path().join("mine.toml");
+    let text = "[allocation]\ncount = 100\nsizes = [{ bytes = 32, weight = 1 }]\nlifetime = \"together\"\n";
+    fs::write(&workload, text).unwrap();
+    let out = lab.out();
+    let compare = |lab: &Lab| {
+        let paths = [workload.to_str().unwrap(), "--out", out.to_str().unwrap()];
+        lab.command(&["compare-strategies", "--count", "2"])
+            .args(paths)
+            .output()
+            .unwrap()
+    };
+    let output = compare(&lab);
+    ended(&output, 1, &["failed: workload/allocation/wrong/mine: "]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("failed: wrong: objects lose their content"), "{said}");
+    assert!(said.contains("\n   1  right"), "{said}");
+
+    lab.mended = true;
+    let output = compare(&lab);
+    ended(&output, 0, &[]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("Fastest: right."), "{said}");
+    assert!(said.contains("Least peak: right, 3.13 KiB."), "{said}");
+    assert!(!said.contains("failed"), "{said}");
+    let chart = out.join("mine-allocation.svg");
+    assert!(said.contains(&format!("chart: {}", chart.display())), "{said}");
+    assert!(fs::read_to_string(chart).unwrap().contains(">right<"));
+}
+
+#[test]
+fn bad_workload_is_named_with_file_line_and_value() {
+    let lab = Lab::new();
+    let workload = lab.folder.path().join("mine.toml");
+    let compare = |text: &str| {
+        fs::write(&workload, text).unwrap();
+        let path = workload.to_str().unwrap();
+        lab.command(&["compare-strategies", path]).output().unwrap()
+    };
+    ended(
+        &compare("[interning]\ncount = 0"),
+        2,
+        &["mine.toml:2: count = 0; give 1 to 1000000"],
+    );
+    ended(
+        &compare("[interning]\nwords = 5"),
+        2,
+        &["mine.toml:2: unknown field `words`"],
+    );
+    let output = lab.command(&["compare-strategies", "no/such.toml"]).output();
+    ended(&output.unwrap(), 2, &["cannot read no/such.toml"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! A program has one global allocator, so each has a bench binary of its own in `benches/`. They
 //! fill one group between them: a series is an allocator.
 
+use std::alloc::{GlobalAlloc, Layout, alloc, dealloc, realloc};
 use std::collections::HashMap;
 use std::mem::{self, MaybeUninit};
 use std::sync::Mutex;
@@ -17,6 +18,12 @@ const MANY: usize = 10_000;
 
 /// Adds the cases of the program's global allocator, called `allocator` in the report.
 pub fn suite(lab: &mut Lab, allocator: &'static str) {
+    if let Some(allocation) = lab.workload().and_then(|workload| workload.allocation) {
+        let group = allocation.group(lab);
+        group.case(allocator, allocation.input(), move || {
+            allocation.cycles(|| Linked, |_| ())
+        });
+    }
     let group = lab.section("Global allocators").group(
         "global-alloc",
         "What if a program just links another allocator?",
@@ -37,6 +44,30 @@ pub fn suite(lab: &mut Lab, allocator: &'static str) {
     let both = Input::new("freed-elsewhere", 2 * BATCH as u64).sized(MANY as u64);
     group.case(allocator, both, freed_elsewhere);
     group.case(allocator, Input::new("graph", MANY as u64), graph);
+}
+
+/// The global allocator, whichever it is.
+struct Linked;
+
+// SAFETY: every method hands the contract on.
+unsafe impl GlobalAlloc for Linked {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as the caller promises.
+        unsafe { alloc(layout) }
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promises.
+        unsafe { dealloc(block, layout) }
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: as the caller promises.
+        unsafe { realloc(block, layout, new_size) }
+    }
 }
 
 /// An object of 8 bytes and `REST` more, which are not written.

@@ -1,0 +1,155 @@
+//! What the recording allocator promises.
+//!
+//! A program without the test harness, whose own threads would be recorded too.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::hint::black_box;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+use std::thread;
+
+use bench_harness::trace::Blocks;
+use bench_harness::{Recorder, Trace};
+
+#[global_allocator]
+static ALLOCATOR: Recorder = Recorder(System);
+
+fn main() {
+    calls_are_recorded_in_their_order();
+    blocks_from_before_are_left_out();
+    nothing_is_recorded_afterwards();
+    panic_ends_the_recording();
+    blocks_handed_between_threads_keep_their_ids();
+    calls_beyond_the_room_are_counted();
+    println!("all checks of the recording allocator passed");
+}
+
+/// The text of a trace, but for its first line.
+fn lines(trace: &Trace) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.trace");
+    trace.write(&path).unwrap();
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines().skip(1).map(str::to_owned).collect()
+}
+
+fn block(bytes: usize) -> Vec<u8> {
+    black_box(Vec::with_capacity(bytes))
+}
+
+fn calls_are_recorded_in_their_order() {
+    let (kept, trace) = Recorder::record(|| {
+        let mut first = block(100);
+        let second = block(7);
+        first.reserve_exact(300);
+        drop(second);
+        drop(black_box(vec![0_u64; 4]));
+        first
+    });
+    let expected = [
+        "a 100 1 0",
+        "a 7 1 0",
+        "r 0 300 0",
+        "f 1 0",
+        "a 32 8 0",
+        "f 2 0",
+        "end 0",
+    ];
+    assert_eq!(lines(&trace), expected);
+    drop(kept);
+}
+
+fn blocks_from_before_are_left_out() {
+    let (old, mut grown) = (block(10), block(20));
+    let (_, trace) = Recorder::record(|| {
+        drop(old);
+        grown.reserve_exact(40);
+    });
+    // What grows is new to the trace.
+    assert_eq!(lines(&trace), ["a 40 1 0", "end 0"]);
+}
+
+fn nothing_is_recorded_afterwards() {
+    drop(block(5));
+    let ((), trace) = Recorder::record(|| ());
+    assert_eq!((trace.blocks(), trace.calls(), trace.threads()), (0, 0, 0));
+}
+
+fn panic_ends_the_recording() {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| ()));
+    let outer = catch_unwind(|| Recorder::record(|| panic!("expected")).0);
+    let (inner, _) =
+        Recorder::record(|| catch_unwind(AssertUnwindSafe(|| Recorder::record(|| ()))).is_err());
+    std::panic::set_hook(hook);
+    assert!(outer.is_err(), "the panic is passed on");
+    assert!(inner, "two recordings would be mixed");
+    let (_, trace) = Recorder::record(|| drop(block(5)));
+    assert_eq!(lines(&trace), ["a 5 1 0", "f 0 0", "end 0"]);
+}
+
+fn blocks_handed_between_threads_keep_their_ids() {
+    const BLOCKS: usize = 20_000;
+    const THREADS: usize = 4;
+    let (sums, trace) = Recorder::record(|| {
+        let (senders, receivers): (Vec<_>, Vec<_>) =
+            (0..THREADS).map(|_| channel::<Vec<u8>>()).unzip();
+        let receivers: Vec<_> = receivers
+            .into_iter()
+            .map(|one| Mutex::new(Some(one)))
+            .collect();
+        thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let next = senders[(thread + 1) % THREADS].clone();
+                let receiver = receivers[thread].lock().unwrap().take().unwrap();
+                scope.spawn(move || {
+                    for number in 0..BLOCKS {
+                        // Addresses are used again at once, by whichever thread comes first.
+                        next.send(vec![thread as u8; 16 + number % 64]).unwrap();
+                        if let Ok(mut received) = receiver.try_recv() {
+                            received.reserve_exact(200);
+                        }
+                    }
+                    drop(next);
+                    BLOCKS
+                });
+            }
+            drop(senders);
+        });
+        BLOCKS * THREADS
+    });
+    assert_eq!(sums, BLOCKS * THREADS);
+    assert!(trace.blocks() >= BLOCKS * THREADS, "{}", trace.blocks());
+    assert!(trace.threads() > THREADS, "{}", trace.threads());
+    // Reading checks that no block is used before it is allocated or after it is freed.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.trace");
+    trace.write(&path).unwrap();
+    assert_eq!(Trace::read(&path).unwrap(), trace);
+    let resized = std::fs::read_to_string(&path).unwrap();
+    let resized = resized
+        .lines()
+        .filter(|line| line.starts_with("r "))
+        .count();
+    assert_eq!(
+        trace.replay(&System, &mut Blocks::of(&trace)),
+        trace.blocks() + resized
+    );
+}
+
+fn calls_beyond_the_room_are_counted() {
+    const ROOM: usize = 1 << 22;
+    let layout = Layout::new::<u64>();
+    let (block, trace) = Recorder::record(|| {
+        // SAFETY: the size is not 0.
+        let block = unsafe { ALLOCATOR.alloc(layout) };
+        for _ in 0..ROOM / 2 {
+            drop(black_box(Box::new(7_u64)));
+        }
+        block
+    });
+    assert_eq!((trace.calls(), trace.missed()), (ROOM, 1));
+    // SAFETY: allocated above, with this layout.
+    unsafe { ALLOCATOR.dealloc(block, layout) };
+}
