@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use crate::trace::{CALLS_LIMIT, Call, Step, Trace};
+use crate::trace::{ALIGN_LIMIT, BYTES_LIMIT, CALLS_LIMIT, Call, Step, Trace};
 
 /// An allocator, by default the system's, that records its calls while [`Recorder::record`] runs.
 ///
@@ -43,7 +43,8 @@ pub struct Recorder<A = System>(pub A);
 impl Recorder {
     /// Runs `work` and records what all threads of the program allocate and free meanwhile.
     ///
-    /// Blocks that were allocated before are not in the trace. After about 4 million calls the
+    /// Blocks that were allocated before are not in the trace, and those of more than 1 GiB are in it
+    /// as 1 GiB. After about 4 million calls the
     /// others are only [counted](Trace::missed). In a program whose global allocator is another, the
     /// trace is empty.
     ///
@@ -317,21 +318,20 @@ fn trace(raw: &[Raw], missed: u64) -> Trace {
     let mut calls = Vec::with_capacity(raw.len());
     for call in raw {
         let known = live.remove(&call.freed);
+        let bytes = call.layout.size().clamp(1, BYTES_LIMIT);
         let step = match (known, call.got.is_null()) {
             (Some(block), true) => Step::Free { block },
             (Some(block), false) => {
                 live.insert(call.got, block);
-                Step::Reallocate {
-                    block,
-                    bytes: call.layout.size(),
-                }
+                Step::Reallocate { block, bytes }
             }
             // A block from before the recording.
             (None, true) => continue,
             (None, false) => {
                 live.insert(call.got, blocks);
                 blocks += 1;
-                Step::Allocate(call.layout)
+                let align = call.layout.align().min(ALIGN_LIMIT);
+                Step::Allocate(Layout::from_size_align(bytes, align).expect("within the limits"))
             }
         };
         let next = threads.len() as u32;

@@ -39,15 +39,17 @@ const HEADER: &str = "perf-lab allocations 1";
 pub(crate) const CALLS_LIMIT: usize = 1 << 22;
 
 /// Largest block that a trace may hold.
-const BYTES_LIMIT: usize = 1 << 30;
+pub(crate) const BYTES_LIMIT: usize = 1 << 30;
 
 /// Largest alignment that a trace may hold.
-const ALIGN_LIMIT: usize = 1 << 16;
+pub(crate) const ALIGN_LIMIT: usize = 1 << 16;
 
 /// Calls of an allocator, in the order in which they took effect.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
-    calls: Vec<Call>,
+    steps: Vec<Packed>,
+    /// Who made them.
+    threads: Vec<u32>,
     blocks: usize,
     /// Calls after these that were not recorded.
     missed: u64,
@@ -68,15 +70,60 @@ pub(crate) enum Step {
     Free { block: u32 },
 }
 
-impl Trace {
-    /// A trace of valid calls: blocks are named only while they are allocated.
-    pub(crate) fn new(calls: Vec<Call>, missed: u64) -> Self {
-        let allocations = calls.iter().filter(|call| call.allocates());
-        Self {
-            blocks: allocations.count(),
-            calls,
-            missed,
+/// A step in 8 bytes, because reading it is part of the time of a replay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Packed {
+    /// What is done in the two lowest bits, above them the block or the alignment.
+    what: u32,
+    bytes: u32,
+}
+
+impl Packed {
+    const ALLOCATE: u32 = 0;
+    const REALLOCATE: u32 = 1;
+    const FREE: u32 = 2;
+
+    fn new(step: Step) -> Self {
+        // Sizes, alignments and numbers of blocks are limited.
+        let packed = |kind, rest: u32, bytes| Self {
+            what: kind | rest << 2,
+            bytes: bytes as u32,
+        };
+        match step {
+            Step::Allocate(layout) => packed(Self::ALLOCATE, layout.align() as u32, layout.size()),
+            Step::Reallocate { block, bytes } => packed(Self::REALLOCATE, block, bytes),
+            Step::Free { block } => packed(Self::FREE, block, 0),
         }
+    }
+
+    #[inline]
+    fn step(self) -> Step {
+        let (rest, bytes) = (self.what >> 2, self.bytes as usize);
+        match self.what & 3 {
+            Self::ALLOCATE => {
+                // SAFETY: `new` took both from a layout.
+                Step::Allocate(unsafe { Layout::from_size_align_unchecked(bytes, rest as usize) })
+            }
+            Self::REALLOCATE => Step::Reallocate { block: rest, bytes },
+            _ => Step::Free { block: rest },
+        }
+    }
+}
+
+impl Trace {
+    /// A trace of valid calls: blocks are named only while they are allocated, and sizes and
+    /// alignments are within the limits.
+    pub(crate) fn new(calls: impl IntoIterator<Item = Call>, missed: u64) -> Self {
+        let mut trace = Self {
+            missed,
+            ..Self::default()
+        };
+        for Call { step, thread } in calls {
+            trace.blocks += usize::from(matches!(step, Step::Allocate(_)));
+            trace.steps.push(Packed::new(step));
+            trace.threads.push(thread);
+        }
+        trace
     }
 
     /// Number of blocks that are allocated.
@@ -86,7 +133,7 @@ impl Trace {
 
     /// Number of calls: allocations, reallocations and frees.
     pub fn calls(&self) -> usize {
-        self.calls.len()
+        self.steps.len()
     }
 
     /// Number of calls after these that were not recorded, because a trace has no room for more
@@ -97,8 +144,8 @@ impl Trace {
 
     /// Number of threads that made the calls. Takes O([`calls`](Self::calls)) time.
     pub fn threads(&self) -> usize {
-        let last = self.calls.iter().map(|call| call.thread).max();
-        last.map_or(0, |last| last as usize + 1)
+        let last = self.threads.iter().max();
+        last.map_or(0, |last| *last as usize + 1)
     }
 
     /// Writes the trace in the format of this module.
@@ -109,7 +156,7 @@ impl Trace {
     pub fn write(&self, path: &Path) -> io::Result<()> {
         let mut file = BufWriter::new(File::create(path)?);
         writeln!(file, "{HEADER}")?;
-        for &Call { step, thread } in &self.calls {
+        for (step, thread) in self.steps().zip(&self.threads) {
             match step {
                 Step::Allocate(layout) => {
                     writeln!(file, "a {} {} {thread}", layout.size(), layout.align())?;
@@ -189,8 +236,8 @@ impl Trace {
         let blocks = &mut blocks.0;
         blocks.clear();
         let mut whole = 0;
-        for call in &self.calls {
-            match call.step {
+        for step in self.steps() {
+            match step {
                 Step::Allocate(layout) => {
                     // SAFETY: a trace holds no layout of size 0.
                     let start = unsafe { memory.alloc(layout) };
@@ -203,8 +250,8 @@ impl Trace {
                     // SAFETY: `old` comes from `memory` with this layout and is not freed, because
                     // a trace names a block only while it is allocated; `bytes` is not 0 and far
                     // from overflow.
-                    let start = unsafe { memory.realloc(old.start, old.layout, bytes) };
-                    let layout = Layout::from_size_align(bytes, old.layout.align())
+                    let start = unsafe { memory.realloc(old.start, old.layout(), bytes) };
+                    let layout = Layout::from_size_align(bytes, old.layout().align())
                         .expect("the sizes of a trace are limited");
                     blocks[id] = Block::mark(start, layout, id);
                 }
@@ -213,7 +260,7 @@ impl Trace {
                     let old = std::mem::replace(&mut blocks[id], Block::FREED);
                     whole += usize::from(old.is_whole(id));
                     // SAFETY: as for `realloc`.
-                    unsafe { memory.dealloc(old.start, old.layout) };
+                    unsafe { memory.dealloc(old.start, old.layout()) };
                 }
             }
         }
@@ -223,27 +270,20 @@ impl Trace {
             }
             whole += usize::from(block.is_whole(id));
             // SAFETY: as for `realloc`; freed blocks are null.
-            unsafe { memory.dealloc(block.start, block.layout) };
+            unsafe { memory.dealloc(block.start, block.layout()) };
         }
         whole
     }
 
     /// The calls without their threads.
-    #[cfg(test)]
     pub(crate) fn steps(&self) -> impl Iterator<Item = Step> {
-        self.calls.iter().map(|call| call.step)
+        self.steps.iter().map(|step| step.step())
     }
 
     /// What [`replay`](Self::replay) returns when all is right.
     pub(crate) fn looks(&self) -> usize {
-        let reallocates = |call: &&Call| matches!(call.step, Step::Reallocate { .. });
-        self.blocks + self.calls.iter().filter(reallocates).count()
-    }
-}
-
-impl Call {
-    fn allocates(&self) -> bool {
-        matches!(self.step, Step::Allocate(_))
+        let reallocates = |step: &Step| matches!(step, Step::Reallocate { .. });
+        self.blocks + self.steps().filter(reallocates).count()
     }
 }
 
@@ -264,36 +304,53 @@ unsafe impl Send for Blocks {}
 #[derive(Clone, Copy, Debug)]
 struct Block {
     start: *mut u8,
-    layout: Layout,
+    // Not a `Layout`, which takes twice the room.
+    bytes: u32,
+    align: u32,
 }
 
 impl Block {
     const FREED: Self = Self {
         start: ptr::null_mut(),
-        layout: Layout::new::<u8>(),
+        bytes: 1,
+        align: 1,
     };
 
     /// A new block, with its id at both ends.
     #[inline]
     fn mark(start: *mut u8, layout: Layout, id: usize) -> Self {
         assert!(!start.is_null(), "no memory is left for {layout:?}");
+        let block = Self {
+            start,
+            bytes: layout.size() as u32,
+            align: layout.align() as u32,
+        };
         // SAFETY: the block was just allocated with `layout`, whose size is not 0.
         unsafe { start.write(id as u8) };
-        // SAFETY: the offset lies inside the block.
-        let last = unsafe { start.add(layout.size() - 1) };
         // SAFETY: as for the first byte.
-        unsafe { last.write(id as u8) };
-        Self { start, layout }
+        unsafe { block.last().write(id as u8) };
+        block
+    }
+
+    #[inline]
+    fn layout(self) -> Layout {
+        // SAFETY: both come from a layout, whose parts a trace limits to 32 bits.
+        unsafe { Layout::from_size_align_unchecked(self.bytes as usize, self.align as usize) }
+    }
+
+    /// The place of the last byte.
+    #[inline]
+    fn last(self) -> *mut u8 {
+        // SAFETY: the offset lies inside the block, which has at least one byte.
+        unsafe { self.start.add(self.bytes as usize - 1) }
     }
 
     #[inline]
     fn is_whole(self, id: usize) -> bool {
         // SAFETY: the block is allocated, and `mark` wrote its first byte.
         let first = unsafe { self.start.read() };
-        // SAFETY: the offset lies inside the block.
-        let last = unsafe { self.start.add(self.layout.size() - 1) };
         // SAFETY: as for the first byte.
-        let last = unsafe { last.read() };
+        let last = unsafe { self.last().read() };
         (first, last) == (id as u8, id as u8)
     }
 }

@@ -139,10 +139,10 @@ impl Allocation {
     pub fn group<'l>(&self, lab: &'l mut Lab) -> &'l mut Group {
         let group = lab.section("Workload").group(
             "workload/allocation",
-            "Which allocator suits this workload?",
+            &format!("Which allocator suits the workload {}?", self.name),
         );
         group
-            .work(&format!("A cycle is {}. The first and the last byte of an object are written and read again. Arenas free nothing before the end of a cycle and keep their memory for the next; what they hold is in the peak.", self.description))
+            .work(&format!("A cycle is {}. The first and the last byte of an object are written and read again; reading what to do next takes all allocators the same time. Arenas free nothing before the end of a cycle and keep their memory for the next; what they hold is in the peak.", self.description))
             .axis("workload")
             .unit("object")
             .per_element()
@@ -534,7 +534,7 @@ fn made_up(table: &Spanned<AllocationTable>) -> Result<(Trace, String), Fault> {
         "{} of {mean} bytes in the mean, {freed}",
         counted(count, "object")
     );
-    Ok((Trace::new(calls.collect(), 0), description))
+    Ok((Trace::new(calls, 0), description))
 }
 
 fn freed_together(sizes: &[Layout]) -> Vec<Step> {

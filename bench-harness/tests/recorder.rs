@@ -106,7 +106,8 @@ fn blocks_handed_between_threads_keep_their_ids() {
                 scope.spawn(move || {
                     for number in 0..BLOCKS {
                         // Addresses are used again at once, by whichever thread comes first.
-                        next.send(vec![thread as u8; 16 + number % 64]).unwrap();
+                        // Who receives may be done already.
+                        let _ = next.send(vec![thread as u8; 16 + number % 64]);
                         if let Ok(mut received) = receiver.try_recv() {
                             received.reserve_exact(200);
                         }
@@ -127,15 +128,13 @@ fn blocks_handed_between_threads_keep_their_ids() {
     let path = folder.path().join("t.trace");
     trace.write(&path).unwrap();
     assert_eq!(Trace::read(&path).unwrap(), trace);
-    let resized = std::fs::read_to_string(&path).unwrap();
-    let resized = resized
-        .lines()
-        .filter(|line| line.starts_with("r "))
-        .count();
-    assert_eq!(
-        trace.replay(&System, &mut Blocks::of(&trace)),
-        trace.blocks() + resized
-    );
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines = |kind| text.lines().filter(|line| line.starts_with(kind)).count();
+    // An address that was taken for another block's would leave that one behind. Threads leave a few.
+    let kept = trace.blocks() - lines("f ");
+    assert!(kept < 50, "{kept} blocks are never freed");
+    let whole = trace.replay(&System, &mut Blocks::of(&trace));
+    assert_eq!(whole, trace.blocks() + lines("r "));
 }
 
 fn calls_beyond_the_room_are_counted() {

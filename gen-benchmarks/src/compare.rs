@@ -13,7 +13,7 @@ pub(crate) fn ranking(report: &Report) -> String {
     let mut text = String::new();
     for table in &report.groups {
         for input in &table.inputs {
-            write_line(&mut text, &format!("{} {}", table.info.question, input));
+            write_line(&mut text, &table.info.question);
             write_line(&mut text, &format!("{}\n", table.info.work));
             rows(&mut text, table, input);
             text.push('\n');

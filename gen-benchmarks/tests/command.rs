@@ -495,10 +495,19 @@ fn group_is_filled_by_several_targets_and_what_does_not_build_is_left_out_and_sa
     ended(
         &lab.measure("shared", &[]),
         0,
-        &["2 cases in 2 processes each", "skipped global_absent: ", reason],
+        &[
+            "2 cases in 2 processes each",
+            "skipped global_absent: ",
+            reason,
+        ],
     );
     let page = lab.page();
-    for row in ["| 1 | `plain` |", "| 1 | `present` |", "## Left out", "- `global_absent`: "] {
+    for row in [
+        "| 1 | `plain` |",
+        "| 1 | `present` |",
+        "## Left out",
+        "- `global_absent`: ",
+    ] {
         assert!(page.contains(row), "{row} is not in: {page}");
     }
     assert!(page.contains(reason), "{page}");
@@ -522,7 +531,10 @@ fn strategies_are_ranked_for_a_workload_and_wrong_ones_fail() {
     let output = compare(&lab);
     ended(&output, 1, &["failed: workload/allocation/wrong/mine: "]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(said.contains("failed: wrong: objects lose their content"), "{said}");
+    assert!(
+        said.contains("failed: wrong: objects lose their content"),
+        "{said}"
+    );
     assert!(said.contains("\n   1  right"), "{said}");
 
     lab.mended = true;
@@ -533,7 +545,10 @@ fn strategies_are_ranked_for_a_workload_and_wrong_ones_fail() {
     assert!(said.contains("Least peak: right, 3.13 KiB."), "{said}");
     assert!(!said.contains("failed"), "{said}");
     let chart = out.join("mine-allocation.svg");
-    assert!(said.contains(&format!("chart: {}", chart.display())), "{said}");
+    assert!(
+        said.contains(&format!("chart: {}", chart.display())),
+        "{said}"
+    );
     assert!(fs::read_to_string(chart).unwrap().contains(">right<"));
 }
 
@@ -556,7 +571,9 @@ fn bad_workload_is_named_with_file_line_and_value() {
         2,
         &["mine.toml:2: unknown field `words`"],
     );
-    let output = lab.command(&["compare-strategies", "no/such.toml"]).output();
+    let output = lab
+        .command(&["compare-strategies", "no/such.toml"])
+        .output();
     ended(&output.unwrap(), 2, &["cannot read no/such.toml"]);
 }
 
