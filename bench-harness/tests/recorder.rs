@@ -105,11 +105,11 @@ fn blocks_handed_between_threads_keep_their_ids() {
                 let receiver = receivers[thread].lock().unwrap().take().unwrap();
                 scope.spawn(move || {
                     for number in 0..BLOCKS {
-                        // Addresses are used again at once, by whichever thread comes first.
+                        // Large enough for the system to hand the memory of one thread to another.
                         // Who receives may be done already.
-                        let _ = next.send(vec![thread as u8; 16 + number % 64]);
+                        let _ = next.send(vec![thread as u8; 2_000 + number % 64]);
                         if let Ok(mut received) = receiver.try_recv() {
-                            received.reserve_exact(200);
+                            received.reserve_exact(5_000);
                         }
                     }
                     drop(next);
