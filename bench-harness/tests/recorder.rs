@@ -3,23 +3,81 @@
 //! A program without the test harness, whose own threads would be recorded too.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::mpsc::channel;
+use std::sync::{Barrier, Mutex};
 use std::thread;
 
 use bench_harness::trace::Blocks;
 use bench_harness::{Recorder, Trace};
 
 #[global_allocator]
-static ALLOCATOR: Recorder = Recorder(System);
+static ALLOCATOR: Recorder<Handing> = Recorder(Handing);
+
+/// The system's allocator; but what is reallocated with the alignment [`HANDED`] goes to another
+/// thread, which waits for it, before the call returns.
+struct Handing;
+
+const HANDED: usize = 1 << 12;
+
+/// The block that is handed over, until it is taken.
+static BLOCK: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
+
+// SAFETY: a block is handed over after its owner gave it back and has the layout that is asked for;
+// everything else is done by `System`.
+unsafe impl GlobalAlloc for Handing {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if layout.align() == HANDED && WAITS.get() {
+            loop {
+                // `Acquire` pairs with the `Release` of who hands it over.
+                let block = BLOCK.swap(ptr::null_mut(), Ordering::Acquire);
+                if !block.is_null() {
+                    return block;
+                }
+                thread::yield_now();
+            }
+        }
+        // SAFETY: the contract is the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the contract is the same.
+        unsafe { System.dealloc(block, layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        if layout.align() == HANDED {
+            BLOCK.store(block, Ordering::Release);
+            while !BLOCK.load(Ordering::Acquire).is_null() {
+                thread::yield_now();
+            }
+            // Time for the other thread to record what it got, if it may.
+            (0..1_000).for_each(|_| thread::yield_now());
+            let layout = Layout::from_size_align(new_size, HANDED).expect("a small size");
+            // SAFETY: the size is not 0.
+            return unsafe { System.alloc(layout) };
+        }
+        // SAFETY: the contract is the same.
+        unsafe { System.realloc(block, layout, new_size) }
+    }
+}
+
+thread_local! {
+    /// Whether this thread waits for the block that is handed over.
+    static WAITS: Cell<bool> = const { Cell::new(false) };
+}
 
 fn main() {
     calls_are_recorded_in_their_order();
     blocks_from_before_are_left_out();
     nothing_is_recorded_afterwards();
     panic_ends_the_recording();
+    block_that_is_reused_before_a_reallocation_returns_is_another_one();
     blocks_handed_between_threads_keep_their_ids();
     calls_beyond_the_room_are_counted();
     println!("all checks of the recording allocator passed");
@@ -87,6 +145,47 @@ fn panic_ends_the_recording() {
     assert!(inner, "two recordings would be mixed");
     let (_, trace) = Recorder::record(|| drop(block(5)));
     assert_eq!(lines(&trace), ["a 5 1 0", "f 0 0", "end 0"]);
+}
+
+fn block_that_is_reused_before_a_reallocation_returns_is_another_one() {
+    let layout = Layout::from_size_align(HANDED, HANDED).unwrap();
+    let ready = Barrier::new(2);
+    let ((), trace) = thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            WAITS.set(true);
+            ready.wait();
+            // SAFETY: the size is not 0.
+            let block = unsafe { ALLOCATOR.alloc(layout) };
+            // SAFETY: just allocated.
+            unsafe { ALLOCATOR.dealloc(block, layout) };
+            ready.wait();
+        });
+        ready.wait();
+        let recorded = Recorder::record(|| {
+            // SAFETY: the size is not 0.
+            let block = unsafe { ALLOCATOR.alloc(layout) };
+            // SAFETY: just allocated.
+            let block = unsafe { ALLOCATOR.realloc(block, layout, 2 * HANDED) };
+            let larger = Layout::from_size_align(2 * HANDED, HANDED).unwrap();
+            // SAFETY: reallocated to this layout.
+            unsafe { ALLOCATOR.dealloc(block, larger) };
+            ready.wait();
+        });
+        other.join().unwrap();
+        recorded
+    });
+    let mut lines = lines(&trace);
+    // What follows the reallocation comes in any order.
+    lines[2..5].sort();
+    let expected = [
+        "a 4096 4096 0",
+        "r 0 8192 0",
+        "a 4096 4096 1",
+        "f 0 0",
+        "f 1 1",
+        "end 0",
+    ];
+    assert_eq!(lines, expected);
 }
 
 fn blocks_handed_between_threads_keep_their_ids() {

@@ -201,6 +201,8 @@ impl Workspace {
             .arg("--message-format=json-render-diagnostics")
             .args(arguments)
             .current_dir(&self.root)
+            // The last line of a build script that panics is to be its reason.
+            .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(messages)
@@ -331,18 +333,27 @@ fn explain(error: cargo_metadata::Error) -> anyhow::Error {
     }
 }
 
-/// Why a build failed: what cargo says first and what is said last.
+/// Why a build failed: what cargo says first, and what a build script or compiler says last.
 fn reason(messages: &str) -> String {
+    // What is said after the cause: by the compiler, and by the crate `cmake`.
+    let idle = [
+        "warning: ",
+        "note: ",
+        "error: could not compile ",
+        "build script failed",
+    ];
     let mut lines = messages
         .lines()
         .map(str::trim)
-        .filter(|line| !line.is_empty());
+        .filter(|line| !line.is_empty() && !idle.iter().any(|idle| line.starts_with(idle)));
     let first = lines
         .clone()
         .find_map(|line| line.strip_prefix("error: "))
         .unwrap_or("it does not build");
-    match lines.rfind(|line| !line.starts_with("warning: ")) {
-        Some(last) if !last.contains(first) => format!("{first}: {last}"),
+    match lines.next_back() {
+        Some(last) if !last.contains(first) && last.chars().any(char::is_alphanumeric) => {
+            format!("{first}: {last}")
+        }
         _ => first.to_owned(),
     }
 }
@@ -358,4 +369,44 @@ fn hash<'p>(files: impl Iterator<Item = &'p PathBuf>) -> Result<String> {
 
 fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reason_of_a_failed_build_is_its_first_error_and_its_last_words() {
+        let script = "\
+   Compiling snmalloc-sys v0.7.6
+error: failed to run custom build command for `snmalloc-sys v0.7.6`
+
+Caused by:
+  process didn't exit successfully: `build-script-build` (exit status: 101)
+  --- stderr
+
+  thread 'main' panicked at lib.rs:1132:5:
+
+  failed to execute command: No such file or directory (os error 2)
+  is `cmake` not installed?
+
+  build script failed, must exit now
+  note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+";
+        assert_eq!(
+            reason(script),
+            "failed to run custom build command for `snmalloc-sys v0.7.6`: is `cmake` not installed?"
+        );
+        let source = "\
+error: the compiler for this is not installed
+ --> benches/global_absent.rs:5:1
+  |
+5 | compile_error!(\"the compiler for this is not installed\");
+  | ^^^^^^^^^^^^^^^^^^^^^
+
+error: could not compile `fixture` (bench \"global_absent\") due to 1 previous error
+";
+        assert_eq!(reason(source), "the compiler for this is not installed");
+        assert_eq!(reason(""), "it does not build");
+    }
 }

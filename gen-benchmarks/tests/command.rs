@@ -550,6 +550,19 @@ fn strategies_are_ranked_for_a_workload_and_wrong_ones_fail() {
         "{said}"
     );
     assert!(fs::read_to_string(chart).unwrap().contains(">right<"));
+
+    // A recorded trace in place of the description.
+    let trace = "perf-lab allocations 1\na 64 8 0\nr 0 128 1\na 16 8 0\nf 0 0\nend 0\n";
+    fs::write(lab.folder.path().join("t.trace"), trace).unwrap();
+    fs::write(&workload, "[allocation]\ntrace = \"t.trace\"\n").unwrap();
+    let output = compare(&lab);
+    ended(&output, 0, &[]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        said.contains("the trace `t.trace`: 4 calls of 2 threads"),
+        "{said}"
+    );
+    assert!(said.contains("\n   1  right"), "{said}");
 }
 
 #[test]
