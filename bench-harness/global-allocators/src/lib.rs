@@ -29,7 +29,7 @@ pub fn suite(lab: &mut Lab, allocator: &'static str) {
         "What if a program just links another allocator?",
     );
     group
-        .work("Time of an object that is allocated and freed. `64 B` and `1 KiB`: 1 000 objects of a size known at compile time, first 8 bytes written, freed in the order in which they were allocated. `mixed`: 1 000 objects are live, each of 10 000 steps frees one at random and allocates another of 16 B to 4 KiB, small ones more often. `freed-elsewhere`: two threads allocate 1 000 objects of 64 B each and free those of the other. `graph`: a hash map of 10 000 names to boxed nodes, each with a vector of 0 to 8 edges, is built and dropped; an object is a node with its three allocations. Every allocator is a program of its own.")
+        .work("Time of an object that is allocated and freed. `64 B` and `1 KiB`: 1 000 objects of a size known at compile time, first 8 bytes written, freed in the order in which they were allocated. `mixed`: 1 000 objects are live, each of 10 000 steps frees one at random and allocates another of 16 B to 4 KiB, small ones more often. `freed-elsewhere`: two threads allocate 1 000 objects of 64 B each and free those of the other. `graph`: a hash map of 10 000 names to boxed nodes, each with a vector of 0 to 8 edges, is built and dropped; an object is a node with up to three allocations. Every allocator is a program of its own.")
         .axis("what is allocated")
         .unit("object")
         .per_element()
