@@ -209,9 +209,10 @@ impl Interning {
             .iter()
             .map(|(strategy, reason)| format!(" Left out: `{strategy}`, because {reason}."))
             .collect();
-        let group = lab
-            .section("Workload")
-            .group("workload/interning", "Which interner suits this workload?");
+        let group = lab.section("Workload").group(
+            "workload/interning",
+            &format!("Which interner suits the workload {}?", self.name),
+        );
         group
             .work(&format!("A cycle is a new interner and {}. Making and dropping the interner is not timed.{left_out}", self.description))
             .axis("workload")

@@ -278,14 +278,19 @@ fn print(text: &str) -> Result<()> {
 fn inputs(select: &Select) -> Inputs {
     Inputs {
         files: select.workflow.clone(),
-        workload: None,
+        ..Inputs::default()
     }
 }
 
 /// Replays a workload on every strategy; prints the ranking and draws it.
 fn compare(workspace: &Workspace, arguments: &Compare) -> Result<ExitCode> {
     // Before anything is built for minutes.
-    Workload::read(&arguments.workload)?;
+    let workload = Workload::read(&arguments.workload)?;
+    // The bench targets that replay workloads; a global allocator replays objects only.
+    let targets = match workload.allocation {
+        Some(_) => vec!["workload", "global_"],
+        None => vec!["workload"],
+    };
     let out = match &arguments.out {
         Some(out) => out.clone(),
         None => workspace.scratch.join("compare"),
@@ -304,8 +309,9 @@ fn compare(workspace: &Workspace, arguments: &Compare) -> Result<ExitCode> {
         records,
     };
     let suite = workspace.build(&Inputs {
-        files: Vec::new(),
         workload: Some(arguments.workload.clone()),
+        targets,
+        ..Inputs::default()
     })?;
     let environment = Environment::capture(&workspace.root);
     let (sender, receiver) = runner::signals()?;

@@ -26,13 +26,10 @@ pub(crate) struct Workspace {
 pub(crate) struct Inputs {
     /// Files that the suites decide about.
     pub(crate) files: Vec<PathBuf>,
-    /// The workload to replay: then only bench targets that do so are built.
+    /// The workload to replay.
     pub(crate) workload: Option<PathBuf>,
-}
-
-/// Whether the bench target of this name replays workloads.
-fn replays(target: &str) -> bool {
-    target == "workload" || target.starts_with("global_")
+    /// Only bench targets whose name begins with one of these are built; all where there are none.
+    pub(crate) targets: Vec<&'static str>,
 }
 
 /// A bench target with `required-features`. It may need what is not on this machine, a C compiler
@@ -121,8 +118,9 @@ impl Workspace {
             workload: workload
                 .map(|file| canonical(file, "workload"))
                 .transpose()?,
+            targets: inputs.targets.clone(),
         };
-        let (binaries, skipped) = self.build_binaries(inputs.workload.is_some())?;
+        let (binaries, skipped) = self.build_binaries(&inputs.targets)?;
         let mut suite = Suite {
             binaries,
             groups: Vec::new(),
@@ -152,14 +150,18 @@ impl Workspace {
         Ok(path)
     }
 
-    fn build_binaries(&self, replaying: bool) -> Result<(Vec<Binary>, Vec<Skipped>)> {
+    fn build_binaries(&self, targets: &[&str]) -> Result<(Vec<Binary>, Vec<Skipped>)> {
+        let chosen = |target: &str| {
+            targets.is_empty() || targets.iter().any(|begin| target.starts_with(begin))
+        };
         let mut arguments = vec!["--benches"];
-        if replaying {
-            let targets = self.plain.iter().filter(|target| replays(target));
-            arguments = targets.flat_map(|target| ["--bench", target]).collect();
+        if !targets.is_empty() {
+            let plain = self.plain.iter().filter(|target| chosen(target));
+            arguments = plain.flat_map(|target| ["--bench", target]).collect();
             if arguments.is_empty() {
                 bail!(
-                    "no bench target of this workspace replays workloads; run in the workspace of perf-lab"
+                    "this workspace has no bench target {}*; run in the workspace of perf-lab",
+                    targets.join("*, ")
                 );
             }
         }
@@ -168,7 +170,7 @@ impl Workspace {
         };
         let mut skipped = Vec::new();
         for Optional { target, features } in &self.optional {
-            if replaying && !replays(target) {
+            if !chosen(target) {
                 continue;
             }
             eprintln!("building {target} with {features}");
