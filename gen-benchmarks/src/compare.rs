@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use bench_harness::stats::Estimate;
+
 use crate::chart::Theme;
 use crate::format::Unit;
 use crate::markdown::interval;
@@ -60,7 +62,7 @@ fn rows(text: &mut String, table: &Table, input: &str) {
         ]
         .map(str::to_owned),
     ];
-    for &(series, measured) in &ranking {
+    for (&(series, measured), rank) in ranking.iter().zip(ranks(&ranking)) {
         let counted = |unit: Unit, value: fn(&Counted) -> f64| {
             measured
                 .allocations
@@ -73,7 +75,7 @@ fn rows(text: &mut String, table: &Table, input: &str) {
             }
         };
         lines.push([
-            rank(&ranking, measured).to_string(),
+            rank.to_string(),
             series.to_owned(),
             interval(Unit::Duration, &measured.time),
             times,
@@ -100,12 +102,18 @@ fn rows(text: &mut String, table: &Table, input: &str) {
     }
 }
 
-/// 1 and how many strategies are measurably faster.
-fn rank(ranking: &[(&str, &Measured)], measured: &Measured) -> usize {
-    let faster = ranking
-        .iter()
-        .filter(|(_, other)| ratio(measured, other).is_some_and(|ratio| ratio.low > 1.0));
-    1 + faster.count()
+/// The places of strategies that are ordered by time; who is not measurably slower than the first of
+/// a place shares it.
+fn ranks(ranking: &[(&str, &Measured)]) -> Vec<usize> {
+    let mut leader = 0;
+    let places = (0..ranking.len()).map(|at| {
+        let slower = |ratio: Estimate| ratio.low > 1.0;
+        if ratio(ranking[at].1, ranking[leader].1).is_some_and(slower) {
+            leader = at;
+        }
+        leader + 1
+    });
+    places.collect()
 }
 
 /// Which strategy to take, for time and for memory.
