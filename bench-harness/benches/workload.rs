@@ -11,7 +11,9 @@ use std::sync::Mutex;
 use arena::{Arena, Bump, Heap, Slab};
 use bench_harness::workload::{Allocation, Interning};
 use bench_harness::{Lab, Routine};
-use intern::{Compact, Interner, Local, Sharded, Striped, Symbol, Threaded};
+use intern::{
+    Compact, Concurrent, Interner, Rodeo, Sharded, StringInterner, Symbol, ThreadedRodeo,
+};
 
 /// Makes the routine of a strategy for what a workload asks for.
 type Make<T> = fn(&T) -> Routine;
@@ -27,12 +29,13 @@ const ARENAS: &[(&str, Make<Allocation>)] = &[
 /// here.
 const INTERNERS: &[Strategy] = &[
     Strategy::alone("std-map", alone::<Plain>),
-    Strategy::alone("local", alone::<Local>),
+    Strategy::alone("rodeo", alone::<Rodeo>),
+    Strategy::alone("string-interner", alone::<StringInterner>),
     Strategy::alone("compact", alone::<Compact>),
-    Strategy::shared("locked-local", locked::<Local>),
-    Strategy::shared("striped", shared::<Striped>),
+    Strategy::shared("locked-rodeo", locked::<Rodeo>),
+    Strategy::shared("threaded-rodeo", shared::<ThreadedRodeo>),
     Strategy::shared("sharded", shared::<Sharded>),
-    Strategy::shared("threaded", shared::<Threaded>),
+    Strategy::shared("concurrent", shared::<Concurrent>),
 ];
 
 fn suite(lab: &mut Lab) {
@@ -48,7 +51,7 @@ fn suite(lab: &mut Lab) {
     }
     if let Some(interning) = workload.interning {
         let several = interning.threads() > 1;
-        let baseline = if several { "locked-local" } else { "std-map" };
+        let baseline = if several { "locked-rodeo" } else { "std-map" };
         let (serve, left_out): (Vec<&Strategy>, Vec<&Strategy>) = INTERNERS
             .iter()
             .partition(|strategy| strategy.threads || !several);
