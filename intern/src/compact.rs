@@ -315,7 +315,7 @@ impl<S: BuildHasher> Compact<S> {
             "the string is new"
         );
         let added = by_length!(string.len(), L => {
-            let place = self.free(hash);
+            let place = free(&self.groups, self.shift, hash);
             self.add::<L>(string, hash, place)
         });
         added.unwrap_or_else(|error| panic!("{error}"))
@@ -409,7 +409,7 @@ impl<S: BuildHasher> Compact<S> {
     ///
     /// Hashes all strings.
     pub fn statistics(&self) -> Statistics {
-        let probes = (0..self.count()).map(|index| {
+        let probes = (0..self.count()).filter_map(|index| {
             let string = self.string(index).unwrap_or_default();
             let hash = self.hash(string.as_bytes());
             self.probes(hash, self.offsets[index])
@@ -422,18 +422,19 @@ impl<S: BuildHasher> Compact<S> {
         )
     }
 
-    /// Groups that are looked at to find the record at `position`.
-    fn probes(&self, hash: u64, position: u32) -> usize {
+    /// Groups that are looked at to find the record at `position`; nothing when it is not found, as one
+    /// that was inserted with the vacancy of another string.
+    fn probes(&self, hash: u64, position: u32) -> Option<usize> {
         let mut at = (hash >> self.shift) as usize;
         for probes in 1..=self.groups.len() {
             let group = &self.groups[at];
             let mut slots = Slots::with(group.tags, tag(hash));
             if slots.any(|slot| group.positions[slot] == position) {
-                return probes;
+                return Some(probes);
             }
             at = (at + 1) & (self.groups.len() - 1);
         }
-        unreachable!("every record is in the table")
+        None
     }
 
     #[inline(always)]
@@ -562,7 +563,7 @@ impl<S: BuildHasher> Compact<S> {
         }
         if self.room == 0 {
             self.grow()?;
-            place = self.free(hash);
+            place = free(&self.groups, self.shift, hash);
         }
         // The text, with 5 bytes each, ends before there are too many.
         let symbol = Symbol::from_index(self.count() as u32);
@@ -577,29 +578,9 @@ impl<S: BuildHasher> Compact<S> {
         // SAFETY: needs so many bytes of capacity, all of them written: `bytes` of them just now.
         unsafe { self.text.set_len(end as usize) };
         self.offsets.push(end);
-        self.fill(place, hash, position as u32);
+        fill(&mut self.groups, place, hash, position as u32);
         self.room -= 1;
         Ok(self.owner.mark(symbol))
-    }
-
-    /// The first free slot for a string of that hash; any place when there is no table.
-    #[inline(always)]
-    fn free(&self, hash: u64) -> Place {
-        let mut at = (hash >> self.shift) as usize;
-        while let Some(group) = self.groups.get(at) {
-            if let Some(slot) = Slots::free(group.tags).first() {
-                return (at, slot);
-            }
-            at = (at + 1) & (self.groups.len() - 1);
-        }
-        (0, 0)
-    }
-
-    #[inline(always)]
-    fn fill(&mut self, (at, slot): Place, hash: u64, position: u32) {
-        let group = &mut self.groups[at];
-        group.tags[slot / 8] = word_with(group.tags[slot / 8], slot, tag(hash));
-        group.positions[slot] = position;
     }
 
     #[cold]
@@ -611,38 +592,67 @@ impl<S: BuildHasher> Compact<S> {
     /// Makes a table of that many groups, a power of two in which the strings have room.
     fn rebuild(&mut self, groups: usize) -> Result<(), InternError> {
         let groups = groups.max(FEWEST_GROUPS);
-        let room = (groups * STRINGS_PER_GROUP).saturating_sub(self.count());
-        let more_offsets = (room + 1 + self.count()).saturating_sub(self.offsets.capacity());
+        let count = self.count();
+        let room = groups
+            .saturating_mul(STRINGS_PER_GROUP)
+            .saturating_sub(count);
+        // One more, for the end of the last.
+        let offsets = count.saturating_add(room).saturating_add(1);
+        let more_offsets = offsets.saturating_sub(self.offsets.capacity());
         let table_bytes = groups.saturating_mul(size_of::<Group>());
-        self.afford(table_bytes.saturating_add(more_offsets * size_of::<u32>()))?;
+        let offset_bytes = more_offsets.saturating_mul(size_of::<u32>());
+        self.afford(table_bytes.saturating_add(offset_bytes))?;
         let mut table = Vec::new();
         table
             .try_reserve_exact(groups)
             .map_err(|_| InternError::OutOfMemory)?;
         self.offsets
-            .try_reserve_exact(room + 1)
+            .try_reserve_exact(offsets - self.offsets.len())
             .map_err(|_| InternError::OutOfMemory)?;
         table.resize(groups, EMPTY);
+        let shift = u64::BITS - groups.trailing_zeros();
+        let mut hashes = [0; AHEAD];
+        for first in (0..count).step_by(AHEAD) {
+            let batch = first..count.min(first + AHEAD);
+            for (hash, index) in hashes.iter_mut().zip(batch.clone()) {
+                let string = self.string(index).unwrap_or_default();
+                *hash = self.hash(string.as_bytes());
+                prefetch(&table, (*hash >> shift) as usize);
+            }
+            for (hash, index) in hashes.into_iter().zip(batch) {
+                let place = free(&table, shift, hash);
+                fill(&mut table, place, hash, self.offsets[index]);
+            }
+        }
+        // Not before: a hasher may panic.
         self.groups = table;
-        self.shift = u64::BITS - groups.trailing_zeros();
+        self.shift = shift;
         self.room = room;
         if self.offsets.is_empty() {
             self.offsets.push(0);
         }
-        let mut hashes = [0; AHEAD];
-        for first in (0..self.count()).step_by(AHEAD) {
-            let batch = first..self.count().min(first + AHEAD);
-            for (hash, index) in hashes.iter_mut().zip(batch.clone()) {
-                let string = self.string(index).unwrap_or_default();
-                *hash = self.hash(string.as_bytes());
-                prefetch(&self.groups, (*hash >> self.shift) as usize);
-            }
-            for (hash, index) in hashes.into_iter().zip(batch) {
-                self.fill(self.free(hash), hash, self.offsets[index]);
-            }
-        }
         Ok(())
     }
+}
+
+/// The first free slot for a string of that hash; any place when there is no table.
+#[inline(always)]
+fn free(groups: &[Group], shift: u32, hash: u64) -> Place {
+    let mut at = (hash >> shift) as usize;
+    while let Some(group) = groups.get(at) {
+        if let Some(slot) = Slots::free(group.tags).first() {
+            return (at, slot);
+        }
+        at = (at + 1) & (groups.len() - 1);
+    }
+    (0, 0)
+}
+
+#[inline(always)]
+fn fill(groups: &mut [Group], (at, slot): Place, hash: u64, position: u32) {
+    let group = &mut groups[at];
+    group.tags[slot / 8] = word_with(group.tags[slot / 8], slot, tag(hash));
+    group.positions[slot] = position;
 }
 
 impl<S: BuildHasher> Interner for Compact<S> {

@@ -20,7 +20,7 @@
 pub struct Statistics {
     /// Number of strings.
     pub strings: usize,
-    /// Bytes of the strings that the interner holds.
+    /// Bytes of the strings that the interner holds, without those that were interned without a copy.
     pub text_bytes: usize,
     /// Bytes held from the global allocator, the strings included.
     pub held_bytes: usize,
