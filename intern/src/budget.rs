@@ -10,6 +10,13 @@ pub(crate) struct Budget {
     held_bytes: AtomicUsize,
 }
 
+/// Bytes that are counted, and given back unless they are kept: also when a panic comes between.
+#[must_use]
+pub(crate) struct Taken<'a> {
+    budget: &'a Budget,
+    bytes: usize,
+}
+
 impl Budget {
     pub(crate) fn new(limit_bytes: usize) -> Self {
         Self {
@@ -30,12 +37,12 @@ impl Budget {
         self.held_bytes.load(Ordering::Relaxed)
     }
 
-    /// Counts that many bytes more.
+    /// Counts that many bytes more, until what it gives is dropped.
     ///
     /// # Errors
     ///
     /// Fails when they would be more than may be held, and counts nothing.
-    pub(crate) fn take(&self, bytes: usize) -> Result<(), InternError> {
+    pub(crate) fn take(&self, bytes: usize) -> Result<Taken<'_>, InternError> {
         // `Relaxed`: only the number matters.
         let mut held = self.held();
         loop {
@@ -51,14 +58,32 @@ impl Budget {
                 .held_bytes
                 .compare_exchange_weak(held, needed, relaxed, relaxed)
             {
-                Ok(_) => return Ok(()),
+                Ok(_) => {
+                    return Ok(Taken {
+                        budget: self,
+                        bytes,
+                    });
+                }
                 Err(now) => held = now,
             }
         }
     }
 
-    /// Counts that many bytes less, which were taken before.
+    /// Counts that many bytes less, which were taken and kept before.
     pub(crate) fn give_back(&self, bytes: usize) {
         self.held_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Taken<'_> {
+    /// Counts the bytes on: they are held now.
+    pub(crate) fn keep(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.budget.give_back(self.bytes);
     }
 }

@@ -188,9 +188,12 @@ impl<S: BuildHasher> Concurrent<S> {
     ///
     /// # Errors
     ///
-    /// Fails when `string` is new and the strings would have, with 5 bytes each, more than about
-    /// 4 GiB together, when the budget does not suffice, or when no memory is left. The interner stays
-    /// as it was.
+    /// Fails when `string` is new and has more than about 2 GiB, or no room is left among 4 GiB of text
+    /// with 5 bytes a string; when the budget does not suffice, or when no memory is left. The interner
+    /// stays as it was.
+    ///
+    /// Text is in segments of 1 KiB, 2 KiB and so on, and a string lies in one: to hold a single string
+    /// of 1 GiB, half of all text is given up.
     #[inline]
     pub fn try_intern(&self, string: &str) -> Result<Symbol, InternError> {
         let string = string.as_bytes();
@@ -284,7 +287,10 @@ impl<S: BuildHasher> Concurrent<S> {
             .filter_map(|position| {
                 // SAFETY: needs the position of a record: the invariant of `positions`.
                 let string = unsafe { self.records.string(position) };
-                text_bytes += string.len();
+                // SAFETY: the same.
+                if !unsafe { self.records.is_static(position) } {
+                    text_bytes += string.len();
+                }
                 let hash = self.hash(string.as_bytes());
                 self.shard(hash).probes(hash, position)
             })
@@ -387,16 +393,18 @@ impl<S: BuildHasher> Concurrent<S> {
         if locked.needed_bytes() > 0 {
             self.grow(&mut locked)?;
         }
-        // Other threads may number theirs before this one is, one a shard.
+        // Before this string is numbered, other threads may number theirs, in the other shards. Of as
+        // many strings after `next` as there are shards, and this one, two are of the same shard, and
+        // the later one saw that many: so one of them, if not this one, needed the segment.
         let next = self.next.0.load(Ordering::Relaxed);
         let last = next.checked_add(SHARDS as u32);
         self.positions.need(next, &self.budget)?;
         self.positions
             .need(last.ok_or(InternError::TooManyStrings)?, &self.budget)?;
         let position = self.take(locked.block(), source.record_bytes())?;
-        // Nothing fails from here on, so that no index is left out. `Relaxed`: only the number
-        // matters.
-        let index = self.next.0.fetch_add(1, Ordering::Relaxed);
+        // Nothing fails from here on, so that no index is left out. `AcqRel`: the segment of the index
+        // may have been needed by a thread that was numbered before, and not by this one.
+        let index = self.next.0.fetch_add(1, Ordering::AcqRel);
         let symbol = Symbol::from_index(index);
         // SAFETY: needs so many bytes that nobody else knows of: `take` gave them.
         unsafe { self.records.write::<L>(position, symbol, source) };
@@ -410,8 +418,8 @@ impl<S: BuildHasher> Concurrent<S> {
 
     #[cold]
     fn grow(&self, locked: &mut Locked<'_>) -> Result<(), InternError> {
-        let bytes = locked.needed_bytes();
-        self.budget.take(bytes)?;
+        // Given back when the hasher panics, too.
+        let taken = self.budget.take(locked.needed_bytes())?;
         let grown = locked.grow(
             // SAFETY: needs the position of a record: the invariant of `shards`.
             |position| unsafe { self.records.prefetch(position) },
@@ -421,9 +429,9 @@ impl<S: BuildHasher> Concurrent<S> {
             },
         );
         if !grown {
-            self.budget.give_back(bytes);
             return Err(InternError::OutOfMemory);
         }
+        taken.keep();
         Ok(())
     }
 

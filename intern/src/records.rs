@@ -189,6 +189,17 @@ impl Records {
         if same { header.symbol } else { None }
     }
 
+    /// Whether a record's string lies elsewhere.
+    ///
+    /// # Safety
+    ///
+    /// At `position`, a record was written before.
+    pub(crate) unsafe fn is_static(&self, position: u32) -> bool {
+        // SAFETY: the caller's word.
+        let (_, header) = unsafe { self.header(position) };
+        header.length == STATIC
+    }
+
     /// The string of a record.
     ///
     /// # Safety
@@ -277,14 +288,14 @@ unsafe fn elsewhere(rest: *const u8, length: u8) -> (*const u8, usize) {
 fn range_from(free: u32, bytes: usize) -> Result<Range<u32>, InternError> {
     let mut start = free;
     loop {
-        let end = u64::from(start) + bytes as u64;
-        let segment_end = Growing::<Byte>::segment_end(start);
-        if end <= segment_end {
-            let end = u32::try_from(end).map_err(|_| InternError::TooMuchText)?;
-            return Ok(start..end);
+        // The segment in which 32 bits end is not used: 4 GiB for 1023 positions.
+        let segment_end = u32::try_from(Growing::<Byte>::segment_end(start))
+            .map_err(|_| InternError::TooMuchText)?;
+        if bytes <= (segment_end - start) as usize {
+            return Ok(start..start + bytes as u32);
         }
         // What is left of a segment that is too short is given up.
-        start = u32::try_from(segment_end).map_err(|_| InternError::TooMuchText)?;
+        start = segment_end;
     }
 }
 
@@ -297,8 +308,19 @@ mod tests {
         assert_eq!(range_from(1, 1023).unwrap(), 1..1024);
         assert_eq!(range_from(1, 1024).unwrap(), 1024..2048);
         assert_eq!(range_from(2000, 2048).unwrap(), 3072..5120);
-        assert_eq!(range_from(u32::MAX - 3, 3).unwrap(), u32::MAX - 3..u32::MAX);
-        assert_eq!(range_from(u32::MAX - 3, 4), Err(InternError::TooMuchText));
-        assert_eq!(range_from(1, usize::MAX / 2), Err(InternError::TooMuchText));
+        let end = u32::MAX - 1023;
+        assert_eq!(range_from(end - 3, 3).unwrap(), end - 3..end);
+        for (free, bytes) in [
+            (end - 3, 4),
+            (end, 1),
+            (u32::MAX, 1),
+            // More than the longest segment.
+            (1, (1 << 31) + 1),
+            (1, u32::MAX as usize),
+            (1, 1 << 32),
+            (1, usize::MAX / 2),
+        ] {
+            assert_eq!(range_from(free, bytes), Err(InternError::TooMuchText));
+        }
     }
 }

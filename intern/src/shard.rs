@@ -359,35 +359,39 @@ impl Locked<'_> {
     #[cold]
     #[inline(never)]
     pub(crate) fn grow(&mut self, prefetch: impl Fn(u32), hash_of: impl Fn(u32) -> u64) -> bool {
-        let count = self.larger();
+        let group_count = self.larger();
         let (Some(larger), Ok(())) = (
-            TablePointer::with_groups(count),
+            TablePointer::with_groups(group_count),
             self.writer.retired.try_reserve(1),
         ) else {
             return false;
         };
-        let table = larger.table();
+        let new = larger.table();
         let mut added = 0;
-        let mut positions = Vec::with_capacity(AHEAD * SLOTS);
+        // Not a `Vec`, whose allocation could fail.
+        let mut positions = [0; AHEAD * SLOTS];
         // A position goes to one of two groups beside each other, so only what it stands for is far.
         for groups in self.shard.table.table().groups.chunks(AHEAD) {
+            let mut count = 0;
             for group in groups {
                 // Slots are filled from the first on. `Relaxed`: this thread has locked the shard.
                 let filled = Slots::free(group.tags()).first().unwrap_or(SLOTS);
-                let of_group = group.positions[..filled].iter();
-                positions.extend(of_group.map(|position| position.load(Ordering::Relaxed)));
+                for position in &group.positions[..filled] {
+                    positions[count] = position.load(Ordering::Relaxed);
+                    count += 1;
+                }
             }
+            let positions = &positions[..count];
             positions.iter().copied().for_each(&prefetch);
-            for &position in &positions {
+            for &position in positions {
                 let hash = hash_of(position);
-                table.fill(table.vacancy(hash), hash, position);
+                new.fill(new.vacancy(hash), hash, position);
             }
-            added += positions.len();
-            positions.clear();
+            added += count;
         }
         let retired = self.shard.table.replace(larger);
         self.writer.retired.push(retired);
-        self.writer.room = count * STRINGS_PER_GROUP - added;
+        self.writer.room = group_count * STRINGS_PER_GROUP - added;
         true
     }
 

@@ -28,3 +28,32 @@ impl Blank for AtomicU32 {
         Some(unsafe { Box::from_raw(slice) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::budget::Budget;
+    use crate::growing::Growing;
+
+    use super::*;
+
+    #[test]
+    fn elements_are_zero_and_stay_where_they_are() {
+        let list = Growing::<AtomicU32>::new();
+        assert!(list.get(0).is_none());
+        assert!(list.get(u32::MAX).is_none());
+        let budget = Budget::new(4 * (1024 + 2048 + 4096));
+        list.need(3000, &budget).unwrap();
+        list.need(1024, &budget).unwrap();
+        assert_eq!(budget.held(), 4 * 2048, "both are in the same segment");
+        let first = list.get(1024).unwrap();
+        assert!(list.get(1023).is_none());
+        assert!((1024..3072).all(|index| list.get(index).unwrap().load(Ordering::Relaxed) == 0));
+        first.store(7, Ordering::Relaxed);
+        list.need(0, &budget).unwrap();
+        list.need(5000, &budget).unwrap();
+        list.need(8000, &budget).unwrap_err();
+        assert!(list.get(8000).is_none());
+        assert_eq!(list.get(1024).unwrap().load(Ordering::Relaxed), 7);
+        assert!(std::ptr::eq(list.pointer(1024), first));
+    }
+}
