@@ -94,11 +94,6 @@ impl<T: Blank> Growing<T> {
         origin.store(first.wrapping_sub(first_index(bits)), Ordering::Release);
         Ok(())
     }
-
-    /// The index after the last one of the segment of `index`.
-    pub(crate) fn segment_end(index: u32) -> u64 {
-        (2 << segment(index)) - (1 << FIRST_BITS)
-    }
 }
 
 impl<T> Drop for Growing<T> {
@@ -123,6 +118,11 @@ fn segment(index: u32) -> u32 {
     (u64::from(index) + (1 << FIRST_BITS)).ilog2()
 }
 
+/// The index after the last one of the segment of `index`.
+pub(crate) fn segment_end(index: u32) -> u64 {
+    (2 << segment(index)) - (1 << FIRST_BITS)
+}
+
 /// The index of the first element of a segment.
 fn first_index(bits: u32) -> usize {
     (1_usize << bits).wrapping_sub(1 << FIRST_BITS)
@@ -130,8 +130,6 @@ fn first_index(bits: u32) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use crate::sync::AtomicU32;
-
     use super::*;
 
     #[test]
@@ -145,7 +143,7 @@ mod tests {
             (u32::MAX, 32, (1 << 33) - 1024),
         ] {
             assert_eq!(segment(index), bits);
-            assert_eq!(Growing::<AtomicU32>::segment_end(index), end);
+            assert_eq!(segment_end(index), end);
             assert!(first_index(bits) <= index as usize);
             assert!(bits < BITS);
         }

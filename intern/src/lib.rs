@@ -214,7 +214,7 @@ pub trait Interner {
     /// # Panics
     ///
     /// Panics when the interner has no string of that index. A symbol of another interner may
-    /// resolve to another string.
+    /// resolve to another string; in builds with debug assertions it panics.
     fn resolve(&self, symbol: Symbol) -> &str;
 
     /// Number of strings. While other threads are interning, it counts those they are adding.
@@ -305,6 +305,12 @@ impl Owner {
 #[cfg(not(debug_assertions))]
 #[derive(Clone, Copy, Debug)]
 struct Owner;
+
+impl Default for Owner {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 #[cfg(not(debug_assertions))]
 impl Owner {

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::apart::Apart;
 use crate::budget::Budget;
-use crate::growing::Growing;
+use crate::growing::{Growing, segment_end};
 use crate::length::Length;
 use crate::sync::{AtomicU32, Blank, Ordering};
 use crate::{InternError, Symbol};
@@ -289,13 +289,12 @@ fn range_from(free: u32, bytes: usize) -> Result<Range<u32>, InternError> {
     let mut start = free;
     loop {
         // The segment in which 32 bits end is not used: 4 GiB for 1023 positions.
-        let segment_end = u32::try_from(Growing::<Byte>::segment_end(start))
-            .map_err(|_| InternError::TooMuchText)?;
-        if bytes <= (segment_end - start) as usize {
+        let end = u32::try_from(segment_end(start)).map_err(|_| InternError::TooMuchText)?;
+        if bytes <= (end - start) as usize {
             return Ok(start..start + bytes as u32);
         }
         // What is left of a segment that is too short is given up.
-        start = segment_end;
+        start = end;
     }
 }
 

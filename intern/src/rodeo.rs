@@ -5,23 +5,22 @@ use std::num::NonZero;
 use lasso::{Capacity, Key, LassoError, Spur};
 use rustc_hash::FxBuildHasher;
 
-use crate::{Interner, Symbol, unknown};
+use crate::{Interner, Owner, Symbol, unknown};
 
 /// An interner for one thread, on lasso's `Rodeo` with the Fx hash.
-pub struct Rodeo(lasso::Rodeo<Spur, FxBuildHasher>);
+pub struct Rodeo(lasso::Rodeo<Spur, FxBuildHasher>, Owner);
 
 impl Rodeo {
     /// An empty interner.
     pub fn new() -> Self {
-        Self(lasso::Rodeo::with_hasher(FxBuildHasher))
+        Self(lasso::Rodeo::with_hasher(FxBuildHasher), Owner::new())
     }
 
     /// An interner with room for that many strings of that many bytes together.
     pub fn with_capacity(strings: usize, bytes: usize) -> Self {
-        Self(lasso::Rodeo::with_capacity_and_hasher(
-            capacity(strings, bytes),
-            FxBuildHasher,
-        ))
+        let capacity = capacity(strings, bytes);
+        let interner = lasso::Rodeo::with_capacity_and_hasher(capacity, FxBuildHasher);
+        Self(interner, Owner::new())
     }
 }
 
@@ -35,18 +34,19 @@ impl Interner for Rodeo {
     #[inline]
     fn intern(&mut self, string: &str) -> Symbol {
         match self.0.try_get_or_intern(string) {
-            Ok(key) => symbol_of(key),
+            Ok(key) => self.1.mark(symbol_of(key)),
             Err(error) => refused(error),
         }
     }
 
     #[inline]
     fn get(&self, string: &str) -> Option<Symbol> {
-        self.0.get(string).map(symbol_of)
+        self.0.get(string).map(|key| self.1.mark(symbol_of(key)))
     }
 
     #[inline]
     fn resolve(&self, symbol: Symbol) -> &str {
+        self.1.check(symbol);
         match self.0.try_resolve(&key_of(symbol)) {
             Some(string) => string,
             None => unknown(symbol),

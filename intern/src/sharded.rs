@@ -7,7 +7,7 @@ use dashmap::{DashMap, Entry};
 use rustc_hash::FxBuildHasher;
 
 use crate::segments::Segments;
-use crate::{Interner, Symbol, full, unknown};
+use crate::{Interner, Owner, Symbol, full, unknown};
 
 /// An interner shared between threads, on a [`DashMap`] with the Fx hash.
 ///
@@ -34,6 +34,7 @@ pub struct Sharded {
     strings: Segments<Arc<str>>,
     /// The next index.
     next: AtomicUsize,
+    owner: Owner,
 }
 
 impl Sharded {
@@ -76,6 +77,7 @@ impl Sharded {
     /// Panics when the interner has no string of that index.
     #[inline]
     pub fn resolve(&self, symbol: Symbol) -> &str {
+        self.owner.check(symbol);
         match self.strings.get(symbol.index()) {
             Some(string) => string,
             None => unknown(symbol),
@@ -104,7 +106,7 @@ impl Sharded {
         // the string.
         let index = self.next.fetch_add(1, Ordering::Relaxed);
         let symbol = match u32::try_from(index) {
-            Ok(index) if index != u32::MAX => Symbol::from_index(index),
+            Ok(index) if index != u32::MAX => self.owner.mark(Symbol::from_index(index)),
             _ => full(),
         };
         self.strings.set(index, Arc::clone(vacant.key()));

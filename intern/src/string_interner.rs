@@ -4,7 +4,7 @@ use rustc_hash::FxBuildHasher;
 use string_interner::backend::StringBackend;
 use string_interner::{DefaultSymbol, Symbol as _};
 
-use crate::{Interner, Symbol, full, unknown};
+use crate::{Interner, Owner, Symbol, full, unknown};
 
 /// An interner for one thread, on string-interner's `StringInterner` with the Fx hash.
 ///
@@ -12,6 +12,7 @@ use crate::{Interner, Symbol, full, unknown};
 /// index.
 pub struct StringInterner(
     string_interner::StringInterner<StringBackend<DefaultSymbol>, FxBuildHasher>,
+    Owner,
 );
 
 impl StringInterner {
@@ -22,10 +23,9 @@ impl StringInterner {
 
     /// An interner with room for that many strings; the text grows as they are added.
     pub fn with_capacity(strings: usize, _bytes: usize) -> Self {
-        Self(string_interner::StringInterner::with_capacity_and_hasher(
-            strings,
-            FxBuildHasher,
-        ))
+        let interner =
+            string_interner::StringInterner::with_capacity_and_hasher(strings, FxBuildHasher);
+        Self(interner, Owner::new())
     }
 }
 
@@ -38,16 +38,17 @@ impl Default for StringInterner {
 impl Interner for StringInterner {
     #[inline]
     fn intern(&mut self, string: &str) -> Symbol {
-        symbol_of(self.0.get_or_intern(string))
+        self.1.mark(symbol_of(self.0.get_or_intern(string)))
     }
 
     #[inline]
     fn get(&self, string: &str) -> Option<Symbol> {
-        self.0.get(string).map(symbol_of)
+        self.0.get(string).map(|key| self.1.mark(symbol_of(key)))
     }
 
     #[inline]
     fn resolve(&self, symbol: Symbol) -> &str {
+        self.1.check(symbol);
         let key = DefaultSymbol::try_from_usize(symbol.index());
         match key.and_then(|key| self.0.resolve(key)) {
             Some(string) => string,

@@ -4,7 +4,7 @@ use lasso::Spur;
 use rustc_hash::FxBuildHasher;
 
 use crate::rodeo::{capacity, key_of, refused, symbol_of};
-use crate::{Interner, Symbol, unknown};
+use crate::{Interner, Owner, Symbol, unknown};
 
 /// An interner shared between threads, on lasso's `ThreadedRodeo` with the Fx hash.
 ///
@@ -26,20 +26,22 @@ use crate::{Interner, Symbol, unknown};
 /// assert_eq!(symbols[0], symbols[1]);
 /// assert_eq!(names.resolve(symbols[0]), "fetch");
 /// ```
-pub struct ThreadedRodeo(lasso::ThreadedRodeo<Spur, FxBuildHasher>);
+pub struct ThreadedRodeo(lasso::ThreadedRodeo<Spur, FxBuildHasher>, Owner);
 
 impl ThreadedRodeo {
     /// An empty interner.
     pub fn new() -> Self {
-        Self(lasso::ThreadedRodeo::with_hasher(FxBuildHasher))
+        Self(
+            lasso::ThreadedRodeo::with_hasher(FxBuildHasher),
+            Owner::new(),
+        )
     }
 
     /// An interner with room for that many strings of that many bytes together.
     pub fn with_capacity(strings: usize, bytes: usize) -> Self {
-        Self(lasso::ThreadedRodeo::with_capacity_and_hasher(
-            capacity(strings, bytes),
-            FxBuildHasher,
-        ))
+        let capacity = capacity(strings, bytes);
+        let interner = lasso::ThreadedRodeo::with_capacity_and_hasher(capacity, FxBuildHasher);
+        Self(interner, Owner::new())
     }
 
     /// The symbol of `string`; see [`Interner::intern`].
@@ -51,7 +53,7 @@ impl ThreadedRodeo {
     #[inline]
     pub fn intern(&self, string: &str) -> Symbol {
         match self.0.try_get_or_intern(string) {
-            Ok(key) => symbol_of(key),
+            Ok(key) => self.1.mark(symbol_of(key)),
             Err(error) => refused(error),
         }
     }
@@ -59,7 +61,7 @@ impl ThreadedRodeo {
     /// The symbol of `string` if it was interned before.
     #[inline]
     pub fn get(&self, string: &str) -> Option<Symbol> {
-        self.0.get(string).map(symbol_of)
+        self.0.get(string).map(|key| self.1.mark(symbol_of(key)))
     }
 
     /// The string of `symbol`, for as long as the interner is borrowed.
@@ -69,6 +71,7 @@ impl ThreadedRodeo {
     /// Panics when the interner has no string of that index.
     #[inline]
     pub fn resolve(&self, symbol: Symbol) -> &str {
+        self.1.check(symbol);
         match self.0.try_resolve(&key_of(symbol)) {
             Some(string) => string,
             None => unknown(symbol),

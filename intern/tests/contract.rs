@@ -31,6 +31,14 @@ macro_rules! contract {
                 check_odd(&mut $make);
             }
 
+            #[cfg(debug_assertions)]
+            #[test]
+            #[should_panic = "Symbol(0) is of another interner"]
+            fn a_symbol_of_another_interner_is_refused_in_debug_builds() {
+                // The same string, so that nothing else would tell.
+                check_owner(&mut $make, &mut $make);
+            }
+
             #[test]
             fn an_interner_can_move_to_another_thread() {
                 check_send(&mut $make);
@@ -162,6 +170,16 @@ fn check_odd(interner: &mut impl Interner) {
         assert_eq!(interner.get(string), Some(*symbol));
     }
     assert_eq!(interner.len(), strings.len());
+}
+
+#[cfg(debug_assertions)]
+fn check_owner(interner: &mut impl Interner, other: &mut impl Interner) {
+    // The same string, so that nothing else would tell.
+    let symbol = interner.intern("fetch");
+    assert_eq!(other.intern("fetch"), symbol);
+    let known = other.get("fetch").unwrap();
+    assert_eq!(other.resolve(known), "fetch");
+    other.resolve(symbol);
 }
 
 fn check_send(interner: &mut (impl Interner + Send)) {
@@ -298,4 +316,33 @@ fn config() -> ProptestConfig {
         failure_persistence: None,
         ..ProptestConfig::default()
     }
+}
+
+/// Whether references to a type can be sent to other threads: a constant of the type `T` itself is
+/// preferred to the one of the trait.
+macro_rules! is_sync {
+    ($type:ty) => {{
+        #[allow(dead_code, reason = "it is for types that are not")]
+        trait Otherwise {
+            const SYNC: bool = false;
+        }
+        impl<T> Otherwise for T {}
+        struct Is<T>(std::marker::PhantomData<T>);
+        #[allow(dead_code, reason = "it is for types that are `Sync`")]
+        impl<T: Sync> Is<T> {
+            const SYNC: bool = true;
+        }
+        Is::<$type>::SYNC
+    }};
+}
+
+#[test]
+fn concurrent_is_shared_between_threads_if_its_hasher_can_be() {
+    /// Counts what it hashes, for one thread.
+    struct Counting(#[expect(dead_code, reason = "only its type matters")] std::cell::Cell<u32>);
+
+    assert!(is_sync!(Concurrent));
+    assert!(is_sync!(Concurrent<std::hash::RandomState>));
+    assert!(!is_sync!(Concurrent<Counting>));
+    assert!(!is_sync!(Concurrent<std::rc::Rc<u32>>));
 }
