@@ -27,10 +27,11 @@ fn check(family: &str, strings: &[String]) {
         concurrent.intern(string);
     }
     for statistics in [compact.statistics(), concurrent.statistics()] {
-        // With 10 of 12 slots filled, as at most, hashes by chance give 1.1 on average; with
-        // all tables of `Concurrent` less than that.
+        // With 10 of 12 slots filled, as at most, one group in nine is full: a string then has a chance
+        // of one in nine for a second look and of some more for others, since full groups come in
+        // rows. What is farthest is a few rows away.
         assert!(statistics.mean_probes < 1.25, "{family}: {statistics:?}");
-        assert!(statistics.most_probes < 32, "{family}: {statistics:?}");
+        assert!(statistics.most_probes < 64, "{family}: {statistics:?}");
     }
 }
 
