@@ -28,6 +28,8 @@ thread_local! {
     static SERVED: Cell<u64> = const { Cell::new(u64::MAX) };
     /// Bytes that this thread allocated and did not free.
     static OUTSTANDING: Cell<isize> = const { Cell::new(0) };
+    /// The most that it had.
+    static PEAK: Cell<isize> = const { Cell::new(0) };
 }
 
 impl Refusing {
@@ -41,6 +43,7 @@ impl Refusing {
         if !block.is_null() {
             SERVED.set(served - 1);
             OUTSTANDING.set(OUTSTANDING.get() + bytes);
+            PEAK.set(PEAK.get().max(OUTSTANDING.get()));
         }
         block
     }
@@ -502,9 +505,17 @@ fn any_refusal_is_an_error_that_changes_nothing_concurrent() {
 fn check_budgets<I: Own>(make: impl Fn() -> I, budgets: impl Iterator<Item = usize>) {
     let strings: Vec<_> = (0..2000).map(|number| format!("{number}")).collect();
     for bytes in budgets {
+        let before = OUTSTANDING.get();
         let mut interner = make().with_budget(bytes);
         for string in &strings {
+            PEAK.set(before);
             let result = interner.try_intern(string);
+            // With a table that was replaced meanwhile.
+            let peak = PEAK.get() - before;
+            assert!(
+                peak <= bytes as isize + I::MORE_BYTES.end(),
+                "{peak} of {bytes} bytes for a moment"
+            );
             let held = interner.held_bytes();
             assert!(
                 held <= bytes,
@@ -721,4 +732,22 @@ fn check_batch<I: Own>(make: impl FnOnce() -> I) {
 fn a_batch_that_does_not_fit_is_interned_as_far_as_it_does() {
     check_batch(Compact::new);
     check_batch(|| Shared(Concurrent::new()));
+}
+
+#[test]
+fn a_string_of_more_than_the_text_is_refused() {
+    // Pages that nobody writes take no memory.
+    for length in [u32::MAX as usize - 4, (1 << 32) + 5] {
+        let long = String::from_utf8(vec![0; length]).unwrap();
+        let mut compact = Compact::with_hasher(Same);
+        assert_eq!(compact.try_intern(&long), Err(InternError::TooMuchText));
+        let concurrent = Concurrent::with_hasher(Same);
+        assert_eq!(concurrent.try_intern(&long), Err(InternError::TooMuchText));
+        // A part that would have the same length in 32 bits is another string.
+        let short = &long[..length & 0xFFFF];
+        assert_eq!(compact.try_intern(short).unwrap().index(), 0);
+        assert_eq!(concurrent.try_intern(short).unwrap().index(), 0);
+        assert_eq!(compact.get(&long), None);
+        assert_eq!(concurrent.get(&long), None);
+    }
 }
