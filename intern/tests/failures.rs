@@ -657,7 +657,7 @@ fn check_lengths<I: Own>(make: impl Fn() -> I) {
                 let mut checked = Checked::new(&make);
                 for (string, copied) in [(first, which & 1 == 0), (second, which & 2 == 0)] {
                     checked.intern(string, copied, |to| match copied {
-                        true => to.try_intern(&string.to_owned()),
+                        true => to.try_intern(&String::from(*string)),
                         false => to.try_intern_static(string),
                     });
                     let symbol = checked.interner.get(string).unwrap();
