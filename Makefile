@@ -11,13 +11,15 @@ test:
 	cargo test --workspace
 	cargo test --workspace --benches
 
-# The adaptive scheduler's tests under ThreadSanitizer, which needs a nightly toolchain. It does not
-# understand fences, so it is no proof for schedulers that order by them; see the suppressions.
-tsan:
-	RUST_TEST_THREADS=1 RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
+# The tests of the adaptive scheduler and of the interner without locks under ThreadSanitizer, which
+# needs a nightly toolchain. It does not understand fences, so it is no proof for schedulers that order
+# by them; see the suppressions.
+TSAN = RUST_TEST_THREADS=1 RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
 	TSAN_OPTIONS="suppressions=$(CURDIR)/engine/tests/tsan-suppressions.txt" \
-	cargo +nightly test -p engine --locked --target-dir target/tsan --target x86_64-unknown-linux-gnu \
-		--lib --test stress --test semantics -- adaptive
+	cargo +nightly test --locked --target-dir target/tsan --target x86_64-unknown-linux-gnu
+tsan:
+	$(TSAN) -p engine --lib --test stress --test semantics -- adaptive
+	$(TSAN) -p intern --test contract -- threads_agree_on_symbols_concurrent
 
 # Criterion's own output; its command line goes after --, as in `cargo bench -- dag-run`.
 bench:

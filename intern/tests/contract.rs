@@ -185,10 +185,11 @@ fn check_owner(interner: &mut impl Interner, other: &mut impl Interner) {
 fn check_send(interner: &mut (impl Interner + Send)) {
     let before = interner.intern("before");
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let thread = scope.spawn(|| {
             assert_eq!(interner.resolve(before), "before");
             interner.intern("there");
         });
+        thread.join().unwrap();
     });
     assert_eq!(interner.resolve(Symbol::from_index(1)), "there");
 }
