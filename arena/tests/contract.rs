@@ -1,14 +1,65 @@
 //! What every strategy promises, checked for each of them.
 
-use std::alloc::Layout;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
+use std::rc::Rc;
 use std::slice;
 use std::sync::LazyLock;
 
-use arena::{Arena, Bump, Heap, Pool, Pooled, Slab};
+use arena::{Arena, Bump, Bumpalo, Heap, In, Metered, Pool, Pooled, Scoped, Slab};
+use hashbrown::HashMap;
 use proptest::collection::vec;
 use proptest::prelude::*;
+
+/// Passes on to the system's allocator, counts live bytes, and fails when told to or asked for more
+/// than any machine has, for which sanitizers would stop the program.
+struct Failing;
+
+#[global_allocator]
+static ALLOCATOR: Failing = Failing;
+
+thread_local! {
+    static LIVE_BYTES: Cell<usize> = const { Cell::new(0) };
+    /// Allocations that still succeed.
+    static ALLOWED: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+// SAFETY: every call is passed on unchanged or fails; counting allocates nothing, because the cells
+// are initialised at compile time and have no destructor.
+unsafe impl GlobalAlloc for Failing {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if layout.size() > 1 << 40 {
+            return std::ptr::null_mut();
+        }
+        match ALLOWED.get() {
+            // A panic needs memory to say why.
+            0 if !std::thread::panicking() => return std::ptr::null_mut(),
+            0 => (),
+            usize::MAX => (),
+            allowed => ALLOWED.set(allowed - 1),
+        }
+        // Wrapping, because memory may be freed on another thread.
+        LIVE_BYTES.set(LIVE_BYTES.get().wrapping_add(layout.size()));
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
+        LIVE_BYTES.set(LIVE_BYTES.get().wrapping_sub(layout.size()));
+        // SAFETY: the caller keeps the contract of `dealloc`; `System` made the allocation.
+        unsafe { System.dealloc(start, layout) }
+    }
+}
+
+/// Runs `work`, in which only the first `allowed` allocations of this thread succeed.
+fn with_memory_for<T>(allowed: usize, work: impl FnOnce() -> T) -> T {
+    ALLOWED.set(allowed);
+    let done = catch_unwind(AssertUnwindSafe(work));
+    ALLOWED.set(usize::MAX);
+    done.unwrap_or_else(|panic| resume_unwind(panic))
+}
 
 /// One module of tests per strategy.
 macro_rules! contract {
@@ -62,7 +113,21 @@ macro_rules! contract {
             }
 
             #[test]
-            #[cfg_attr(miri, ignore = "Miri stops the program when memory runs out")]
+            fn collections_live_in_the_arena() {
+                check_collections(&$make);
+            }
+
+            #[test]
+            fn a_budget_holds_to_the_byte() {
+                check_budget(Metered::new($make).with_budget(10_000));
+            }
+
+            #[test]
+            fn nothing_is_leaked() {
+                check_leaks(|| $make);
+            }
+
+            #[test]
             fn running_out_of_memory_is_an_error() {
                 check_exhaustion(&$make);
             }
@@ -81,10 +146,61 @@ macro_rules! contract {
 
 contract! {
     bump: Bump::default(),
+    bump_huge: Bump::new().with_huge_pages(),
+    bump_capped: Bump::new().with_max_chunk(5000),
+    bumpalo: Bumpalo::default(),
+    metered_bump: Metered::new(Bump::default()),
     bump_with_capacity: Bump::with_capacity(1000),
     heap: Heap::default(),
     slab: Slab::default(),
     pooled_bump: warm_bump(),
+}
+
+/// One module of tests per strategy with scopes.
+macro_rules! scoped_contract {
+    ($($strategy:ident: $make:expr,)*) => {$(
+        mod $strategy {
+            use super::super::*;
+
+            #[test]
+            fn rejected_candidates_cost_nothing_afterwards() {
+                check_rejected(&$make);
+            }
+
+            #[test]
+            fn accepted_candidates_stay() {
+                check_accepted(&$make);
+            }
+
+            #[test]
+            fn a_panic_in_an_attempt_releases_it() {
+                check_panicking_attempt(&$make);
+            }
+
+            #[test]
+            fn an_arena_outlives_a_forgotten_scope() {
+                check_forgotten($make);
+            }
+
+            proptest! {
+                #![proptest_config(config())]
+
+                #[test]
+                fn live_values_never_overlap(operations in vec(scoped_operation(), 0..200)) {
+                    check_scoped_program(&mut $make, &operations);
+                }
+            }
+        }
+    )*};
+}
+
+mod scoped {
+    scoped_contract! {
+        bump: Bump::default(),
+        bump_capped: Bump::new().with_max_chunk(5000),
+        metered_bump: Metered::new(Bump::default()),
+        pooled_bump: warm_bump(),
+    }
 }
 
 fn warm_bump() -> Pooled<'static, Bump> {
@@ -247,20 +363,194 @@ fn check_exhaustion(arena: &impl Arena) {
     assert_eq!((*kept, *next), (1, 2));
 }
 
+fn check_collections(arena: &impl Arena) {
+    let mut numbers = allocator_api2::vec::Vec::new_in(In(arena));
+    let mut owners = allocator_api2::vec::Vec::new_in(In(arena));
+    let mut places = HashMap::new_in(In(arena));
+    let mut empties = allocator_api2::vec::Vec::new_in(In(arena));
+    let shared = Rc::new(());
+    for number in 0..1000_u64 {
+        numbers.push(number);
+        owners.push(Rc::clone(&shared));
+        places.insert(number.to_string(), number);
+        empties.push(());
+    }
+    assert!(numbers.iter().copied().eq(0..1000));
+    assert!((0..1000).all(|number| places[number.to_string().as_str()] == number));
+    numbers.truncate(10);
+    numbers.shrink_to_fit();
+    numbers.extend(10..100);
+    assert!(numbers.iter().copied().eq(0..100));
+    numbers.clear();
+    numbers.shrink_to_fit();
+    numbers.push(7);
+    assert_eq!((numbers[0], empties.len()), (7, 1000));
+    assert_eq!(Rc::strong_count(&shared), 1001);
+    drop(owners);
+    assert_eq!(
+        Rc::strong_count(&shared),
+        1,
+        "a collection drops what it owns"
+    );
+    let boxed = allocator_api2::boxed::Box::new_in([1_u128; 4], In(arena));
+    assert_eq!(*boxed, [1; 4]);
+}
+
+fn check_budget(mut arena: Metered<impl Arena>) {
+    for _ in 0..3 {
+        arena.alloc([0_u8; 9_000]);
+        for _ in 0..100 {
+            arena.alloc_str("12345");
+        }
+        arena.alloc_str("");
+        assert!(arena.try_alloc([0_u8; 501]).is_err());
+        arena.alloc([0_u8; 500]);
+        assert!(arena.try_alloc(0_u8).is_err());
+        arena.alloc(());
+        let counts = arena.counts();
+        assert_eq!((counts.allocations, counts.bytes), (102, 10_000));
+        arena.reset();
+    }
+    let counts = arena.counts();
+    assert_eq!((counts.allocations, counts.bytes), (0, 0));
+    assert_eq!((counts.peak_bytes, counts.refused), (10_000, 6));
+}
+
+fn check_leaks<A: Arena>(make: impl Fn() -> A) {
+    let live_after = [(); 8].map(|()| {
+        let mut arena = make();
+        for _ in 0..2 {
+            for bytes in 0..300 {
+                allocate(&arena, bytes * 7 % 5000, 1 << (bytes % 6));
+            }
+            arena.reset();
+        }
+        allocate(&arena, 100, 8);
+        drop(arena);
+        LIVE_BYTES.get()
+    });
+    // A pool holds more at first.
+    assert_eq!(live_after[6], live_after[7]);
+}
+
+fn check_rejected(arena: &impl Scoped) {
+    let kept = arena.alloc_str("kept");
+    let reject = |bytes: usize| {
+        let scope = arena.scope();
+        for _ in 0..10 {
+            allocate(&scope, bytes, 8);
+        }
+    };
+    reject(10_000);
+    let (held_bytes, live_bytes) = (arena.held_bytes(), LIVE_BYTES.get());
+    let next = allocate(arena, 8, 8);
+    for bytes in 0..100 {
+        reject(bytes);
+        let attempt = arena.attempt(|scope| match scope.try_alloc_slice_copy(&[0_u8; 5000]) {
+            Ok(copy) if copy.len() == 1 => Ok(copy),
+            _ => Err("rejected"),
+        });
+        assert_eq!(attempt, Err("rejected"));
+    }
+    let after = allocate(arena, 8, 8);
+    assert_eq!(
+        after.addr().get(),
+        next.addr().get() + 8,
+        "the next in order"
+    );
+    assert_eq!(
+        (arena.held_bytes(), LIVE_BYTES.get()),
+        (held_bytes, live_bytes)
+    );
+    assert_eq!(kept, "kept");
+}
+
+fn check_accepted(arena: &impl Scoped) {
+    let held_bytes = arena.held_bytes();
+    let mut kept: Vec<&[usize]> = Vec::new();
+    for number in 0..300 {
+        let found = arena.attempt(|scope| {
+            let nested = scope.attempt(|inner| {
+                let values = inner.alloc_slice_fill_with(number, |index| index * number);
+                if number % 3 == 0 { Ok(values) } else { Err(()) }
+            });
+            scope.alloc(number);
+            if number % 2 == 0 { nested } else { Err(()) }
+        });
+        assert_eq!(found.is_ok(), number % 6 == 0);
+        if let Ok(values) = found {
+            kept.push(values);
+        }
+    }
+    let kept_bytes: usize = kept.iter().map(|values| size_of_val(*values)).sum();
+    for (values, number) in kept.into_iter().zip((0..).step_by(6)) {
+        assert!(
+            values
+                .iter()
+                .copied()
+                .eq((0..number).map(|index| index * number))
+        );
+    }
+    let added_bytes = arena.held_bytes() - held_bytes;
+    assert!(
+        added_bytes < 4 * kept_bytes,
+        "{added_bytes} bytes were added"
+    );
+}
+
+fn check_panicking_attempt(arena: &impl Scoped) {
+    let next = allocate(arena, 8, 8);
+    let attempt = catch_unwind(AssertUnwindSafe(|| {
+        arena.attempt::<u8, ()>(|scope| {
+            scope.alloc([0_u64; 4]);
+            panic!("half way")
+        })
+    }));
+    assert!(attempt.is_err());
+    let after = allocate(arena, 8, 8);
+    assert_eq!(after.addr().get(), next.addr().get() + 8);
+}
+
+fn check_forgotten(mut arena: impl Scoped) {
+    let kept = arena.alloc(1_u64);
+    let scope = arena.scope();
+    scope.alloc(2_u64);
+    std::mem::forget(scope);
+    let after = arena.alloc(3_u64);
+    assert_eq!((*kept, *after), (1, 3));
+    arena.reset();
+    assert_eq!(*arena.alloc(4_u64), 4);
+}
+
 #[derive(Clone, Debug)]
 enum Operation {
-    Allocate { bytes: usize, align: usize },
+    Allocate {
+        bytes: usize,
+        align: usize,
+        /// Calls of the global allocator that succeed meanwhile.
+        allowed: usize,
+    },
+    /// Of the live value at this place, counted from the newest.
+    Resize {
+        age: usize,
+        bytes: usize,
+    },
     Reset,
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
-    let bytes = prop_oneof![10 => 0..100_usize, 4 => 0..5000_usize, 1 => 0..100_000_usize];
+    let bytes = || prop_oneof![10 => 0..100_usize, 4 => 0..5000_usize, 1 => 0..100_000_usize];
     let align = prop_oneof![10 => 0..5_u32, 1 => 0..13_u32];
-    let allocate = (bytes, align).prop_map(|(bytes, power)| Operation::Allocate {
-        bytes,
-        align: 1 << power,
-    });
-    prop_oneof![30 => allocate, 1 => Just(Operation::Reset)]
+    let allowed = prop_oneof![10 => Just(usize::MAX), 1 => 0..3_usize];
+    let allocate =
+        (bytes(), align, allowed).prop_map(|(bytes, power, allowed)| Operation::Allocate {
+            bytes,
+            align: 1 << power,
+            allowed,
+        });
+    let age = prop_oneof![3 => Just(0_usize), 1 => 0..10_usize];
+    let resize = (age, bytes()).prop_map(|(age, bytes)| Operation::Resize { age, bytes });
+    prop_oneof![30 => allocate, 10 => resize, 1 => Just(Operation::Reset)]
 }
 
 fn config() -> ProptestConfig {
@@ -271,31 +561,241 @@ fn config() -> ProptestConfig {
     }
 }
 
-/// Writes a pattern of its own into every value and reads all of them again at the end of each
-/// cycle.
-fn check_program(arena: &mut impl Arena, operations: &[Operation]) {
-    let mut live = Vec::new();
-    for (number, operation) in operations.iter().chain([&Operation::Reset]).enumerate() {
+/// The model: what is allocated, where, and which byte was written all over it.
+#[derive(Default)]
+struct Live {
+    values: Vec<Value>,
+    patterns: u8,
+    owners: usize,
+}
+
+struct Value {
+    /// Number of the arena or scope that it was allocated from or kept by.
+    owner: usize,
+    start: NonNull<u8>,
+    layout: Layout,
+    pattern: u8,
+}
+
+impl Live {
+    fn new_owner(&mut self) -> usize {
+        self.owners += 1;
+        self.owners
+    }
+
+    /// Does one operation on `arena` and on the model.
+    fn apply(&mut self, arena: &impl Arena, owner: usize, operation: &Operation) {
         match *operation {
-            Operation::Allocate { bytes, align } => {
-                let start = allocate(arena, bytes, align);
-                let pattern = number as u8;
-                // SAFETY: needs `bytes` bytes that nobody else uses: promised by `Arena`.
-                unsafe { start.write_bytes(pattern, bytes) };
-                live.push((start, bytes, pattern));
-            }
-            Operation::Reset => {
-                for (start, bytes, pattern) in live.drain(..) {
-                    // SAFETY: needs initialised bytes that are still valid: written above and not
-                    // reset since.
-                    let read = unsafe { slice::from_raw_parts(start.as_ptr(), bytes) };
-                    assert!(
-                        read.iter().all(|byte| *byte == pattern),
-                        "{bytes} bytes at {start:p} were overwritten"
-                    );
+            Operation::Allocate {
+                bytes,
+                align,
+                allowed,
+            } => {
+                let layout = Layout::from_size_align(bytes, align).unwrap();
+                match with_memory_for(allowed, || arena.try_alloc_layout(layout)) {
+                    Ok(start) => {
+                        let aligned = start.addr().get().is_multiple_of(align);
+                        assert!(aligned, "{layout:?} at {start:p}");
+                        self.write(owner, start, layout);
+                    }
+                    Err(error) => {
+                        assert!(allowed < usize::MAX, "there is memory");
+                        assert_eq!((error.bytes, error.align), (bytes, align));
+                    }
                 }
-                arena.reset();
+            }
+            Operation::Resize { age, bytes } => {
+                let mut own = (0..self.values.len())
+                    .rev()
+                    .filter(|index| self.values[*index].owner == owner);
+                let Some(index) = own.nth(age) else {
+                    return;
+                };
+                let Value { start, layout, .. } = self.values[index];
+                if layout.size() == 0 {
+                    return;
+                }
+                // SAFETY: needs a valid allocation of `arena`: the model says so.
+                if unsafe { arena.resize_in_place(start, layout, bytes) } {
+                    let value = self.values.remove(index);
+                    value.check(bytes.min(layout.size()));
+                    let layout = Layout::from_size_align(bytes, layout.align()).unwrap();
+                    if bytes > 0 {
+                        self.write(owner, start, layout);
+                    }
+                }
+            }
+            Operation::Reset => (),
+        }
+    }
+
+    fn write(&mut self, owner: usize, start: NonNull<u8>, layout: Layout) {
+        self.patterns = self.patterns.wrapping_add(1);
+        let pattern = self.patterns;
+        // SAFETY: needs bytes that nobody else uses: promised by `Arena`.
+        unsafe { start.write_bytes(pattern, layout.size()) };
+        self.values.push(Value {
+            owner,
+            start,
+            layout,
+            pattern,
+        });
+    }
+
+    /// Checks all values and forgets those of `owner`.
+    fn release(&mut self, owner: usize) {
+        for value in &self.values {
+            value.check(value.layout.size());
+        }
+        self.values.retain(|value| value.owner != owner);
+    }
+
+    /// Gives the values of one owner to another.
+    fn keep(&mut self, from: usize, to: usize) {
+        for value in &mut self.values {
+            if value.owner == from {
+                value.owner = to;
             }
         }
     }
+}
+
+impl Value {
+    /// Fails when any of the first `bytes` is not what was written.
+    fn check(&self, bytes: usize) {
+        // SAFETY: needs initialised bytes that are still valid: they were written when the value was
+        // added to the model, which forgets it when it is released.
+        let read = unsafe { slice::from_raw_parts(self.start.as_ptr(), bytes) };
+        // What overlaps reaches one of the ends; in between there may be a lot.
+        let (head, tail) = (&read[..bytes.min(256)], &read[bytes.saturating_sub(256)..]);
+        let kept = |part: &[u8]| part.iter().all(|byte| *byte == self.pattern);
+        assert!(
+            kept(head) && kept(tail),
+            "{:?} at {:p} was overwritten",
+            self.layout,
+            self.start
+        );
+    }
+}
+
+fn check_program(arena: &mut impl Arena, operations: &[Operation]) {
+    let mut live = Live::default();
+    for operation in operations {
+        if let Operation::Reset = operation {
+            live.release(0);
+            arena.reset();
+        } else {
+            live.apply(arena, 0, operation);
+        }
+    }
+    live.release(0);
+}
+
+#[derive(Clone, Debug)]
+enum ScopedOperation {
+    Plain(Operation),
+    Open,
+    Close {
+        keep: bool,
+    },
+    /// In the arena around the scope.
+    Around(Operation),
+    /// In two scopes that are open at once, of which the older one is closed first.
+    Siblings {
+        inside: Operation,
+        after: Operation,
+        keep: bool,
+    },
+}
+
+fn scoped_operation() -> impl Strategy<Value = ScopedOperation> {
+    use ScopedOperation::{Around, Close, Open, Plain, Siblings};
+    let siblings =
+        (operation(), operation(), any::<bool>()).prop_map(|(inside, after, keep)| Siblings {
+            inside,
+            after,
+            keep,
+        });
+    prop_oneof![
+        10 => operation().prop_map(Plain),
+        3 => Just(Open),
+        3 => any::<bool>().prop_map(|keep| Close { keep }),
+        2 => operation().prop_map(Around),
+        1 => siblings,
+    ]
+}
+
+/// Does an operation in the arena that a scope was opened from.
+type Around<'a> = &'a dyn Fn(&mut Live, &Operation);
+
+/// Runs operations until the scope is closed; returns whether it is kept.
+fn run_scope<A: Scoped>(
+    arena: &mut A,
+    owner: usize,
+    around: Option<Around<'_>>,
+    operations: &mut slice::Iter<'_, ScopedOperation>,
+    live: &mut Live,
+) -> bool {
+    while let Some(operation) = operations.next() {
+        match operation {
+            ScopedOperation::Plain(Operation::Reset) => {
+                live.release(owner);
+                arena.reset();
+            }
+            ScopedOperation::Plain(operation) => live.apply(arena, owner, operation),
+            ScopedOperation::Open => {
+                let arena = &*arena;
+                let mut scope = arena.scope();
+                let scope_owner = live.new_owner();
+                let here = |live: &mut Live, operation: &Operation| {
+                    live.apply(arena, owner, operation);
+                };
+                if run_scope(&mut scope, scope_owner, Some(&here), operations, live) {
+                    live.keep(scope_owner, owner);
+                    A::keep(scope);
+                } else {
+                    live.release(scope_owner);
+                }
+            }
+            ScopedOperation::Close { keep } => {
+                if around.is_some() {
+                    return *keep;
+                }
+            }
+            ScopedOperation::Around(operation) => {
+                if let Some(around) = around {
+                    around(live, operation);
+                }
+            }
+            ScopedOperation::Siblings {
+                inside,
+                after,
+                keep,
+            } => {
+                let (first, second) = (arena.scope(), arena.scope());
+                let (of_first, of_second) = (live.new_owner(), live.new_owner());
+                live.apply(&first, of_first, inside);
+                live.apply(&second, of_second, inside);
+                if *keep {
+                    live.keep(of_first, owner);
+                    A::keep(first);
+                } else {
+                    live.release(of_first);
+                    drop(first);
+                }
+                live.apply(arena, owner, after);
+                live.apply(&second, of_second, after);
+                live.release(of_second);
+                drop(second);
+                live.apply(arena, owner, after);
+            }
+        }
+    }
+    false
+}
+
+fn check_scoped_program(arena: &mut impl Scoped, operations: &[ScopedOperation]) {
+    let mut live = Live::default();
+    run_scope(arena, 0, None, &mut operations.iter(), &mut live);
+    live.release(0);
 }
