@@ -143,6 +143,19 @@ impl Bump {
         self.lane.try_open(&self.supply, layout)
     }
 
+    /// Resets an arena of several chunks.
+    #[cold]
+    #[inline(never)]
+    fn keep_largest(&mut self) {
+        let filled_bytes = self.supply.filled_bytes.take() + self.lane.filled_bytes();
+        self.supply.note_demand(filled_bytes);
+        if let Some(mut chunk) = self.lane.chunks.take() {
+            chunk.append(self.supply.spare.take());
+            self.lane.enter(chunk.into_largest());
+        }
+        self.lane.aside.set(Stretch::default());
+    }
+
     /// Numbers about the memory. Takes O(chunks) time.
     ///
     /// Allocating counts nothing: they follow from the chunks and the pointer. To count allocations
@@ -197,19 +210,16 @@ unsafe impl Arena for Bump {
     }
 
     /// Keeps the largest chunk and frees the others.
+    #[inline]
     fn reset(&mut self) {
-        let spare = self.supply.spare.take();
-        let Some(mut chunk) = self.lane.chunks.take() else {
-            self.supply.spare.set(spare);
-            return;
-        };
-        if spare.is_some() || chunk.has_older() {
-            self.supply.note_demand(self.lane.filled_bytes());
-            chunk.append(spare);
-            chunk = chunk.into_largest();
-            self.lane.aside.set(Stretch::default());
+        match self.lane.chunks.get_mut() {
+            Some(chunk) if !chunk.has_older() && self.supply.spare.get_mut().is_none() => {
+                let whole = chunk.stretch();
+                self.lane.set_stretch(whole);
+            }
+            Some(_) => self.keep_largest(),
+            None => (),
         }
-        self.lane.enter(chunk);
     }
 
     fn held_bytes(&self) -> usize {
@@ -361,8 +371,10 @@ impl<'arena> Scope<'arena> {
     /// Gives up the chunks that the scope added.
     #[cold]
     fn put_back(&self, chunks: Chunk) {
+        let left = self.supply.filled_bytes.replace(self.filled_bytes);
+        let filled_bytes = left.saturating_sub(self.filled_bytes) + self.lane.filled_bytes();
+        self.supply.note_demand(filled_bytes);
         self.supply.put_back(chunks);
-        self.supply.filled_bytes.set(self.filled_bytes);
     }
 }
 
@@ -672,7 +684,7 @@ struct Supply {
     spare: Cell<Option<Chunk>>,
     /// Bytes allocated since the last reset in stretches that were left for a new chunk.
     filled_bytes: Cell<usize>,
-    /// The most that was filled before a reset that freed chunks.
+    /// Room for the most that was filled before a reset, or in a scope, that left several chunks.
     demand_bytes: Cell<usize>,
     max_bytes: usize,
     huge: bool,
@@ -704,12 +716,12 @@ impl Supply {
         Ok(chunk)
     }
 
-    /// Notes at a reset how much was filled, with `filled_bytes` in the stretch that is left.
+    /// Notes that `filled_bytes` were filled in several chunks of which one is kept.
     fn note_demand(&self, filled_bytes: usize) {
-        let all = self.filled_bytes.take() + filled_bytes + FOOTER;
         // An eighth more: alignment takes other padding in one chunk than in several.
+        let demand_bytes = filled_bytes + filled_bytes / 8 + FOOTER;
         self.demand_bytes
-            .set(self.demand_bytes.get().max(all + all / 8));
+            .set(self.demand_bytes.get().max(demand_bytes));
     }
 
     /// Keeps the largest of `chunks` and the spare one, frees the others.
