@@ -7,14 +7,17 @@
 //! | strategy | an allocation is | `reset` keeps |
 //! |---|---|---|
 //! | [`Bump`] | a pointer moved through a chunk | the largest chunk |
-//! | [`Bumpalo`] | the same, by a well-known crate | the largest chunk |
+//! | [`Bumpalo`], [`BumpScope`] | the same, by well-known crates | the largest chunk |
 //! | [`Slab`] | a pointer moved through a chunk of its size class | every chunk |
 //! | [`Heap`] | a call of the global allocator | nothing |
 //! | [`Pooled`] | one of the arena it guards, which a [`Pool`] keeps warm | what that arena keeps |
 //! | [`Metered`] | one of the arena it wraps, counted and within a budget | what that arena keeps |
+//! | [`Dropping`] | one of the arena it wraps, which drops values that need it | what that arena keeps |
+//! | [`PerThread`] | one of this thread's arena | what those arenas keep |
 //!
-//! All of them can be sent to another thread and none can be shared between threads: give each
-//! thread its own, from a [`Pool`] when the threads are short-lived.
+//! All of them can be sent to another thread, and none but [`PerThread`] can be shared between
+//! threads: it gives each thread an arena of its own. When values need not outlive the threads, take
+//! an arena from a [`Pool`] in each.
 //!
 //! # Examples
 //!
@@ -32,20 +35,26 @@
 
 mod block;
 mod bump;
+mod bump_scope;
 mod bumpalo;
 mod chunk;
 mod collections;
+mod dropping;
 mod heap;
 mod huge;
 mod metered;
+mod per_thread;
 mod pool;
 mod slab;
 
 pub use bump::{Bump, BumpStats, Scope};
+pub use bump_scope::BumpScope;
 pub use bumpalo::Bumpalo;
 pub use collections::In;
+pub use dropping::Dropping;
 pub use heap::Heap;
 pub use metered::{Counts, Metered, MeteredScope};
+pub use per_thread::PerThread;
 pub use pool::{Pool, PoolStats, Pooled};
 pub use slab::Slab;
 

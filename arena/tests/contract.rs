@@ -8,7 +8,10 @@ use std::rc::Rc;
 use std::slice;
 use std::sync::LazyLock;
 
-use arena::{Arena, Bump, Bumpalo, Heap, In, Metered, Pool, Pooled, Scoped, Slab};
+use arena::{
+    Arena, Bump, BumpScope, Bumpalo, Dropping, Heap, In, Metered, PerThread, Pool, Pooled, Scoped,
+    Slab,
+};
 use hashbrown::HashMap;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -149,6 +152,9 @@ contract! {
     bump_huge: Bump::new().with_huge_pages(),
     bump_capped: Bump::new().with_max_chunk(5000),
     bumpalo: Bumpalo::default(),
+    bump_scope: BumpScope::default(),
+    dropping_bump: Dropping::new(Bump::default()),
+    per_thread_bump: per_thread_bump(),
     metered_bump: Metered::new(Bump::default()),
     bump_with_capacity: Bump::with_capacity(1000),
     heap: Heap::default(),
@@ -201,6 +207,13 @@ mod scoped {
         metered_bump: Metered::new(Bump::default()),
         pooled_bump: warm_bump(),
     }
+}
+
+/// The place for a thread's arena is made by its first use, which cannot fail.
+fn per_thread_bump() -> PerThread<Bump> {
+    let arenas = PerThread::default();
+    arenas.get();
+    arenas
 }
 
 fn warm_bump() -> Pooled<'static, Bump> {
