@@ -15,6 +15,8 @@
 //! | [`Dropping`] | one of the arena it wraps, which drops values that need it | what that arena keeps |
 //! | [`PerThread`] | one of this thread's arena | what those arenas keep |
 //!
+//! [`Typed`] holds values of one type instead, which it drops and can visit.
+//!
 //! All of them can be sent to another thread, and none but [`PerThread`] can be shared between
 //! threads: it gives each thread an arena of its own. When values need not outlive the threads, take
 //! an arena from a [`Pool`] in each.
@@ -46,6 +48,7 @@ mod metered;
 mod per_thread;
 mod pool;
 mod slab;
+mod typed;
 
 pub use bump::{Bump, BumpStats, Scope};
 pub use bump_scope::BumpScope;
@@ -57,6 +60,7 @@ pub use metered::{Counts, Metered, MeteredScope};
 pub use per_thread::PerThread;
 pub use pool::{Pool, PoolStats, Pooled};
 pub use slab::Slab;
+pub use typed::Typed;
 
 use std::alloc::Layout;
 use std::mem::MaybeUninit;
