@@ -1,11 +1,13 @@
 //! What does an allocation cost, by size, by strategy, over cycles and between threads?
 
+use std::alloc::Layout;
+use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use arena::{Arena, Bump, Heap, Pool, Slab};
+use arena::{AllocError, Arena, Bump, BumpScope, Bumpalo, Heap, PerThread, Pool, Scoped, Slab};
 use bench_harness::{Group, Input, Lab, Rotation, Routine, Tally, race, shuffle};
 
 /// Allocations in an iteration of the groups that compare single allocations.
@@ -17,6 +19,7 @@ fn suite(lab: &mut Lab) {
     alloc_zeroed(lab);
     string(lab);
     cycle(lab);
+    cold(lab);
     node(lab);
     threads(lab);
     lab.section("Object pool");
@@ -76,23 +79,69 @@ where
     )
 }
 
+/// The least that a bump arena can do: it adds, compares with the end of its only block, and ends
+/// the program there.
+struct Floor {
+    block: Vec<MaybeUninit<u64>>,
+    next: Cell<usize>,
+}
+
+impl Default for Floor {
+    fn default() -> Self {
+        let mut block = Vec::with_capacity(BATCH * 4_096 / 8);
+        block.resize(BATCH * 4_096 / 8, MaybeUninit::uninit());
+        Self {
+            next: Cell::new(block.as_ptr().addr()),
+            block,
+        }
+    }
+}
+
+// SAFETY: returns memory of its block, each byte once before a reset, aligned to 8, the most that
+// this file asks of it. The block is freed with the arena, and moving the arena does not move it.
+unsafe impl Arena for Floor {
+    #[inline]
+    fn try_alloc_layout(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        debug_assert!(layout.align() == 8 && layout.size().is_multiple_of(8));
+        let start = self.next.get();
+        let end = start + layout.size();
+        let block = self.block.as_ptr_range();
+        assert!(end <= block.end.addr());
+        self.next.set(end);
+        let start = block.start.with_addr(start).cast_mut().cast();
+        Ok(NonNull::new(start).expect("inside a block"))
+    }
+
+    fn reset(&mut self) {
+        self.next.set(self.block.as_ptr().addr());
+    }
+
+    fn held_bytes(&self) -> usize {
+        size_of_val(&*self.block)
+    }
+}
+
 fn alloc(lab: &mut Lab) {
     let group = lab.group(
         "arena-alloc",
         "How long does one allocation take when its first bytes are written?",
     );
     group
-        .work("An iteration releases everything and allocates 1 000 objects whose layout is known at compile time; the first 8 bytes of each are written.")
+        .work("An iteration releases everything and allocates 1 000 objects whose layout is known at compile time; the first 8 bytes of each are written. `floor` adds and compares, in a block that is large enough.")
         .axis("bytes an object")
         .unit("allocation")
         .per_element()
-        .baseline("heap");
+        .baseline("heap")
+        .standard_limit(1_024);
     fn size<const REST: usize>(group: &mut Group) {
         let bytes = || Input::number(REST + 8, BATCH as u64);
         let rest = || MaybeUninit::<[u8; REST]>::uninit();
         group.case("heap", bytes(), move || objects::<Heap, _>(rest));
         group.case("bump", bytes(), move || objects::<Bump, _>(rest));
+        group.case("bumpalo", bytes(), move || objects::<Bumpalo, _>(rest));
+        group.case("bump-scope", bytes(), move || objects::<BumpScope, _>(rest));
         group.case("slab", bytes(), move || objects::<Slab, _>(rest));
+        group.case("floor", bytes(), move || objects::<Floor, _>(rest));
     }
     size::<0>(group);
     size::<56>(group);
@@ -111,7 +160,8 @@ fn alloc_zeroed(lab: &mut Lab) {
         .axis("bytes an object")
         .unit("allocation")
         .per_element()
-        .baseline("heap");
+        .baseline("heap")
+        .standard_limit(256);
     fn size<const REST: usize>(group: &mut Group) {
         let bytes = || Input::number(REST + 8, BATCH as u64);
         group.case("heap", bytes(), || objects::<Heap, _>(|| [0_u8; REST]));
@@ -178,7 +228,8 @@ fn string(lab: &mut Lab) {
         .axis("bytes a string")
         .unit("string")
         .per_element()
-        .baseline("heap");
+        .baseline("heap")
+        .standard_limit(61);
     for length in [0, 5, 20, 61, 138] {
         let input = || Input::number(length, BATCH as u64);
         group.case("heap", input(), move || strings::<Heap>(length));
@@ -238,6 +289,13 @@ fn cycle(lab: &mut Lab) {
             assert_no_growth(&mut cycle);
             Routine::new(cycle, right)
         });
+        group.case("scope", count, move || {
+            let arena = Bump::default();
+            assert_kept(&arena.scope(), count);
+            let mut cycle = move || fill(&arena.scope(), count);
+            assert_no_growth(&mut cycle);
+            Routine::new(cycle, right)
+        });
         group.case("slab-reset", count, move || {
             assert_kept(&Slab::default(), count);
             let mut arena = Slab::default();
@@ -256,6 +314,42 @@ fn cycle(lab: &mut Lab) {
             Routine::new(cycle, right)
         });
     }
+}
+
+fn cold(lab: &mut Lab) {
+    let group = lab.group(
+        "arena-cold",
+        "What does it cost to use much memory for the first time?",
+    );
+    group
+        .work("An iteration is one cycle: obtain an arena with room for the objects of 64 bytes in one chunk, allocate them, release them. A chunk of this size comes fresh from the system and goes back to it; `pooled` keeps it. `huge-pages` asks for pages of 2 MiB, which not every system grants.")
+        .axis("objects")
+        .unit("object")
+        .growth(true)
+        .baseline("new")
+        .quick_limit(1_000);
+    let count = 1_000_000;
+    let right = move |filled: &usize| assert_eq!(*filled, count);
+    let roomy = move |arena: Bump| {
+        arena
+            .try_reserve(64 * count)
+            .expect("there is memory for the objects");
+        arena
+    };
+    group.case("new", count, move || {
+        Routine::new(move || fill(&roomy(Bump::new()), count), right)
+    });
+    group.case("huge-pages", count, move || {
+        let new = move || roomy(Bump::new().with_huge_pages());
+        assert_kept(&new(), count);
+        Routine::new(move || fill(&new(), count), right)
+    });
+    group.case("pooled", count, move || {
+        let pool = Pool::<Bump>::default();
+        let mut cycle = move || fill(&*pool.get(), count);
+        assert_no_growth(&mut cycle);
+        Routine::new(cycle, right)
+    });
 }
 
 /// Fills `arena` and fails when any object is not what was written.
@@ -377,16 +471,33 @@ fn threads(lab: &mut Lab) {
         "Do threads that allocate slow each other down?",
     );
     group
-        .work("Threads start together; in an iteration each allocates 1 000 objects of 64 bytes, a layout known at compile time, and releases them. Time is from the first start to the last end, with making and dropping an arena of one's own. `heap-handed-over` frees on another thread than allocated, so it begins with 2 threads.")
+        .work("Threads start together; in an iteration each allocates 1 000 objects of 64 bytes, a layout known at compile time, and releases them. Time is from the first start to the last end, with making and dropping an arena of one's own; `per-thread` keeps the arenas in one owner and releases by a scope. `heap-handed-over` frees on another thread than allocated, so it begins with 2 threads.")
         .axis("threads")
         .unit("allocation")
         .per_element()
-        .baseline("heap");
+        .baseline("heap")
+        .standard_limit(2);
     for threads in [1, 2, 4] {
         let input = || Input::number(threads, (threads * BATCH) as u64);
         group.case("heap", input(), move || own_arenas::<Heap>(threads));
         group.case("bump-per-thread", input(), move || {
             own_arenas::<Bump>(threads)
+        });
+        group.case("per-thread", input(), move || {
+            let mut last = PerThread::<Bump>::default();
+            Routine::timed(
+                move |iterations| {
+                    last.reset();
+                    let arenas = &last;
+                    race(threads, |_| {
+                        (0..iterations)
+                            .map(|_| fill(&arenas.get().scope(), BATCH))
+                            .sum::<usize>()
+                            == iterations as usize * BATCH
+                    })
+                },
+                move |right| assert_eq!(*right, vec![true; threads], "every thread does its work"),
+            )
         });
         group.case("bump-shared", input(), move || {
             let arena = Mutex::new(Bump::default());
@@ -491,7 +602,8 @@ fn pool_threads(lab: &mut Lab) {
         .axis("threads")
         .unit("get")
         .per_element()
-        .baseline("new");
+        .baseline("new")
+        .standard_limit(2);
     for threads in [1, 2, 4] {
         let input = || Input::number(threads, (threads * BATCH) as u64);
         group.case("new", input(), move || {
@@ -539,7 +651,8 @@ fn pool_prewarm(lab: &mut Lab) {
         .axis("buffers held at once")
         .unit("get")
         .per_element()
-        .baseline("cold");
+        .baseline("cold")
+        .standard_limit(100);
     for count in [10, 100, 1_000] {
         let case = move |prewarmed: usize| {
             Routine::prepared(
