@@ -224,6 +224,9 @@ unsafe impl Arena for Bump {
             Some(chunk) if !chunk.has_older() && self.supply.spare.get_mut().is_none() => {
                 let whole = chunk.stretch();
                 self.lane.set_stretch(whole);
+                // It may be a part of the chunk.
+                self.lane.aside.set(Stretch::default());
+                self.supply.filled_bytes.set(0);
             }
             Some(_) => self.keep_largest(),
             None => (),
@@ -368,7 +371,7 @@ impl<'arena> Scope<'arena> {
             scope.parent.next.set(scope.lane.next.get());
             scope.parent.end.set(scope.lane.end.get());
         } else {
-            scope.parent.go_on_in(scope.lane.stretch());
+            scope.parent.go_on_in(scope.lane.stretch(), scope.supply);
         }
         if let Some(mut chunks) = scope.lane.chunks.take() {
             chunks.append(scope.parent.chunks.take());
@@ -395,7 +398,7 @@ impl Drop for Scope<'_> {
         if self.adjoins_parent() {
             self.parent.end.set(self.lent.end);
         } else {
-            self.parent.go_on_in(self.lent);
+            self.parent.go_on_in(self.lent, self.supply);
         }
     }
 }
@@ -487,6 +490,10 @@ impl Stretch {
         self.end.addr().get() - self.next.addr().get()
     }
 
+    fn filled_bytes(&self) -> usize {
+        self.next.addr().get() - self.start.addr().get()
+    }
+
     fn has_room_for(&self, layout: Layout) -> bool {
         let padding = self.next.addr().get().wrapping_neg() & (layout.align() - 1);
         padding <= self.room() && rounded_up(layout.size()) <= self.room() - padding
@@ -539,22 +546,31 @@ impl Lane {
         self.end.set(stretch.end);
     }
 
-    /// Makes `stretch` the current one if it has more room, and the other the one aside if it has
-    /// more room than that.
-    fn go_on_in(&self, mut stretch: Stretch) {
+    /// Makes `stretch` the current one if it has more room, and sets the other aside.
+    fn go_on_in(&self, mut stretch: Stretch, supply: &Supply) {
         let current = self.stretch();
         if stretch.room() > current.room() {
             self.set_stretch(stretch);
             stretch = current;
         }
-        if stretch.room() > self.aside.get().room() {
-            self.aside.set(stretch);
-        }
+        self.set_aside(stretch, supply);
     }
 
-    /// Bytes of the current stretch that are allocated.
+    /// Of `stretch` and the one aside, keeps the one with more room at hand and leaves the other.
+    fn set_aside(&self, stretch: Stretch, supply: &Supply) {
+        let left = if stretch.room() > self.aside.get().room() {
+            self.aside.replace(stretch)
+        } else {
+            stretch
+        };
+        supply
+            .filled_bytes
+            .set(supply.filled_bytes.get() + left.filled_bytes());
+    }
+
+    /// Bytes allocated in the current stretch and the one aside.
     fn filled_bytes(&self) -> usize {
-        self.next.get().addr().get() - self.start.get().addr().get()
+        self.stretch().filled_bytes() + self.aside.get().filled_bytes()
     }
 
     /// Bytes left before a new chunk is needed.
@@ -614,9 +630,7 @@ impl Lane {
         let mut chunk = supply.try_take(self.filled_bytes(), layout)?;
         chunk.append(self.chunks.take());
         self.enter(chunk);
-        if current.room() > aside.room() {
-            self.aside.set(current);
-        }
+        self.set_aside(current, supply);
         Ok(())
     }
 
@@ -690,7 +704,7 @@ impl Chunk {
 struct Supply {
     /// An empty chunk, left by a scope.
     spare: Cell<Option<Chunk>>,
-    /// Bytes allocated since the last reset in stretches that were left for a new chunk.
+    /// Bytes allocated since the last reset in stretches that their lanes have left for good.
     filled_bytes: Cell<usize>,
     /// Room for the most that was filled before a reset, or in a scope, that left several chunks.
     demand_bytes: Cell<usize>,
@@ -700,28 +714,23 @@ struct Supply {
 
 impl Supply {
     /// A chunk with room for `layout`: the spare one, or a new one, which is the smallest that will
-    /// do when there is no memory for more. `filled_bytes` are those of the stretch that is left.
+    /// do when there is no memory for more. `filled_bytes` are those of the lane's two stretches.
     fn try_take(&self, filled_bytes: usize, layout: Layout) -> Result<Chunk, AllocError> {
-        let filled_bytes = self.filled_bytes.get() + filled_bytes;
-        let chunk = match self.spare.take() {
-            Some(spare) if spare.stretch().has_room_for(layout) => spare,
-            spare => {
-                self.spare.set(spare);
-                let refused = AllocError::of(layout);
-                let least = rounded_up(layout.size())
-                    .checked_add(FOOTER)
-                    .ok_or(refused)?;
-                let wanted = (filled_bytes + FIRST_CHUNK)
-                    .max(self.demand_bytes.get())
-                    .min(self.max_bytes)
-                    .max(least);
-                Chunk::try_new(wanted, layout.align(), self.huge)
-                    .or_else(|_| Chunk::try_new(least, layout.align(), false))
-                    .map_err(|_| refused)?
-            }
-        };
-        self.filled_bytes.set(filled_bytes);
-        Ok(chunk)
+        match self.spare.take() {
+            Some(spare) if spare.stretch().has_room_for(layout) => return Ok(spare),
+            spare => self.spare.set(spare),
+        }
+        let refused = AllocError::of(layout);
+        let least = rounded_up(layout.size())
+            .checked_add(FOOTER)
+            .ok_or(refused)?;
+        let wanted = (self.filled_bytes.get() + filled_bytes + FIRST_CHUNK)
+            .max(self.demand_bytes.get())
+            .min(self.max_bytes)
+            .max(least);
+        Chunk::try_new(wanted, layout.align(), self.huge)
+            .or_else(|_| Chunk::try_new(least, layout.align(), false))
+            .map_err(|_| refused)
     }
 
     /// Notes that `filled_bytes` were filled in several chunks of which one is kept.
@@ -752,4 +761,56 @@ fn look<T>(cell: &Cell<Option<Chunk>>, look: impl FnOnce(Option<&Chunk>) -> T) -
     let found = look(chunks.as_ref());
     cell.set(chunks);
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    /// Fills the arena beyond its first chunk and fails when an address comes twice.
+    #[track_caller]
+    fn check_distinct(arena: &Bump, count: usize) {
+        let addresses: HashSet<usize> = (0..count as u64)
+            .map(|value| (&raw const *arena.alloc(value)).addr())
+            .collect();
+        assert_eq!(addresses.len(), count);
+    }
+
+    #[test]
+    fn a_stretch_set_aside_is_not_used_twice_after_a_reset() {
+        let mut arena = Bump::with_capacity(4096);
+        let layout = Layout::new::<[u64; 8]>();
+        let newest = arena.try_alloc_layout(layout).unwrap();
+        let first = arena.scope();
+        // SAFETY: needs a valid allocation of this arena for that layout: made above.
+        assert!(unsafe { arena.resize_in_place(newest, layout, 0) });
+        let second = arena.scope();
+        drop(first);
+        drop(second);
+        assert!(arena.lane.aside.get().room() > 0, "the case is made");
+        arena.reset();
+        check_distinct(&arena, 1000);
+    }
+
+    #[test]
+    fn allocating_around_scopes_does_not_take_a_chunk_each_time() {
+        let arena = Bump::with_capacity(100_000);
+        for number in 0..1000_u64 {
+            let scope = arena.scope();
+            scope.alloc([number; 100]);
+            arena.alloc(number);
+        }
+        assert!(arena.stats().chunks <= 5, "{:?}", arena.stats());
+    }
+
+    #[test]
+    fn chunks_stop_doubling_at_the_cap() {
+        let arena = Bump::new().with_max_chunk(4096);
+        for value in 0..10_000_u64 {
+            arena.alloc(value);
+        }
+        let stats = arena.stats();
+        assert!(stats.held_bytes < 80_000 + 80_000 / 50 + 4096, "{stats:?}");
+    }
 }
