@@ -93,7 +93,8 @@ impl Meter {
     #[inline]
     fn try_alloc(&self, arena: &impl Arena, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         let mut counts = self.counts.get();
-        let allocated = if layout.size() <= self.budget_bytes - counts.bytes {
+        // Saturating, because a budget that is set late may be exceeded already.
+        let allocated = if layout.size() <= self.budget_bytes.saturating_sub(counts.bytes) {
             arena.try_alloc_layout(layout)
         } else {
             Err(AllocError::of(layout))
@@ -128,7 +129,8 @@ impl Meter {
     ) -> bool {
         let mut counts = self.counts.get();
         let others_bytes = counts.bytes - old.size();
-        if new_bytes > self.budget_bytes - others_bytes {
+        let left_bytes = self.budget_bytes.saturating_sub(others_bytes);
+        if new_bytes > left_bytes.max(old.size()) {
             return false;
         }
         // SAFETY: the caller's contract is the same.
@@ -311,5 +313,30 @@ unsafe impl<S: Scoped> Scoped for MeteredScope<'_, S> {
     {
         scope.charge.keep();
         S::keep(scope.arena);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Bump;
+
+    #[test]
+    fn a_budget_set_late_refuses_what_is_too_much_already() {
+        let arena = Metered::new(Bump::default());
+        let layout = Layout::new::<[u8; 100]>();
+        let start = arena.try_alloc_layout(layout).unwrap();
+        let mut arena = arena.with_budget(50);
+        assert!(arena.try_alloc(1_u8).is_err());
+        // SAFETY: needs a valid allocation of this arena for that layout: made above.
+        assert!(!unsafe { arena.resize_in_place(start, layout, 101) });
+        // SAFETY: as before.
+        assert!(
+            unsafe { arena.resize_in_place(start, layout, 60) },
+            "less is not too much"
+        );
+        arena.reset();
+        assert!(arena.try_alloc([0_u8; 51]).is_err());
+        arena.alloc([0_u8; 50]);
     }
 }
