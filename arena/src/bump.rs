@@ -59,10 +59,9 @@ impl Bump {
     /// An empty arena, which holds no memory.
     pub fn new() -> Self {
         Self {
-            lane: Lane::new(Stretch::default()),
+            lane: Lane::new(Stretch::default(), 0),
             supply: Supply {
                 spare: Cell::new(None),
-                filled_bytes: Cell::new(0),
                 demand_bytes: Cell::new(0),
                 max_bytes: usize::MAX,
                 huge: false,
@@ -155,13 +154,12 @@ impl Bump {
     #[cold]
     #[inline(never)]
     fn keep_largest(&mut self) {
-        let filled_bytes = self.supply.filled_bytes.take() + self.lane.filled_bytes();
-        self.supply.note_demand(filled_bytes);
+        self.supply.note_demand(self.lane.filled_bytes());
         if let Some(mut chunk) = self.lane.chunks.take() {
             chunk.append(self.supply.spare.take());
             self.lane.enter(chunk.into_largest());
         }
-        self.lane.aside.set(Stretch::default());
+        self.lane.forget_others();
     }
 
     /// Numbers about the memory. Takes O(chunks) time.
@@ -224,9 +222,7 @@ unsafe impl Arena for Bump {
             Some(chunk) if !chunk.has_older() && self.supply.spare.get_mut().is_none() => {
                 let whole = chunk.stretch();
                 self.lane.set_stretch(whole);
-                // It may be a part of the chunk.
-                self.lane.aside.set(Stretch::default());
-                self.supply.filled_bytes.set(0);
+                self.lane.forget_others();
             }
             Some(_) => self.keep_largest(),
             None => (),
@@ -326,8 +322,8 @@ pub struct Scope<'arena> {
     parent_start: NonNull<u8>,
     /// The end of the parent's stretch, taken from it.
     lent: Stretch,
-    /// What the supply had counted when this scope was opened.
-    filled_bytes: usize,
+    /// What the parent had counted when this scope was opened.
+    parent_left_bytes: usize,
 }
 
 impl<'arena> Scope<'arena> {
@@ -341,12 +337,12 @@ impl<'arena> Scope<'arena> {
         };
         parent.end.set(next);
         Self {
-            lane: Lane::new(lent),
+            lane: Lane::new(lent, parent.left_bytes.get()),
             supply,
             parent,
             parent_start: parent.start.get(),
             lent,
-            filled_bytes: supply.filled_bytes.get(),
+            parent_left_bytes: parent.left_bytes.get(),
         }
     }
 
@@ -371,8 +367,14 @@ impl<'arena> Scope<'arena> {
             scope.parent.next.set(scope.lane.next.get());
             scope.parent.end.set(scope.lane.end.get());
         } else {
-            scope.parent.go_on_in(scope.lane.stretch(), scope.supply);
+            scope.parent.go_on_in(scope.lane.stretch());
         }
+        let aside = scope.lane.aside.get();
+        if aside.room() > 0 {
+            scope.parent.go_on_in(aside);
+        }
+        let added_bytes = scope.lane.left_bytes.get() - scope.parent_left_bytes;
+        scope.parent.count_left(added_bytes);
         if let Some(mut chunks) = scope.lane.chunks.take() {
             chunks.append(scope.parent.chunks.take());
             scope.parent.chunks.set(Some(chunks));
@@ -382,8 +384,7 @@ impl<'arena> Scope<'arena> {
     /// Gives up the chunks that the scope added.
     #[cold]
     fn put_back(&self, chunks: Chunk) {
-        let left = self.supply.filled_bytes.replace(self.filled_bytes);
-        let filled_bytes = left.saturating_sub(self.filled_bytes) + self.lane.filled_bytes();
+        let filled_bytes = self.lane.filled_bytes() - self.parent_left_bytes;
         self.supply.note_demand(filled_bytes);
         self.supply.put_back(chunks);
     }
@@ -398,7 +399,7 @@ impl Drop for Scope<'_> {
         if self.adjoins_parent() {
             self.parent.end.set(self.lent.end);
         } else {
-            self.parent.go_on_in(self.lent, self.supply);
+            self.parent.go_on_in(self.lent);
         }
     }
 }
@@ -427,7 +428,8 @@ unsafe impl Arena for Scope<'_> {
             self.put_back(chunks);
         }
         self.lane.set_stretch(self.lent);
-        self.lane.aside.set(Stretch::default());
+        self.lane.forget_others();
+        self.lane.count_left(self.parent_left_bytes);
     }
 
     /// Bytes of the chunks that the scope added.
@@ -494,6 +496,14 @@ impl Stretch {
         self.next.addr().get() - self.start.addr().get()
     }
 
+    fn debug_check(&self) {
+        let Self { start, next, end } = self;
+        debug_assert!(
+            start <= next && next <= end,
+            "a stretch from {start:p} to {end:p} goes on at {next:p}"
+        );
+    }
+
     fn has_room_for(&self, layout: Layout) -> bool {
         let padding = self.next.addr().get().wrapping_neg() & (layout.align() - 1);
         padding <= self.room() && rounded_up(layout.size()) <= self.room() - padding
@@ -510,6 +520,9 @@ struct Lane {
     start: Cell<NonNull<u8>>,
     /// Free memory to look at before a chunk is opened.
     aside: Cell<Stretch>,
+    /// Bytes allocated since the last reset in stretches that were left for good, by this lane or,
+    /// before it was opened, by the one it was opened from.
+    left_bytes: Cell<usize>,
     /// All chunks that this lane frees, in any order.
     chunks: Cell<Option<Chunk>>,
 }
@@ -521,12 +534,13 @@ unsafe impl Send for Lane {}
 
 impl Lane {
     #[inline]
-    fn new(stretch: Stretch) -> Self {
+    fn new(stretch: Stretch, left_bytes: usize) -> Self {
         Self {
             next: Cell::new(stretch.next),
             end: Cell::new(stretch.end),
             start: Cell::new(stretch.start),
             aside: Cell::default(),
+            left_bytes: Cell::new(left_bytes),
             chunks: Cell::new(None),
         }
     }
@@ -541,36 +555,47 @@ impl Lane {
 
     #[inline]
     fn set_stretch(&self, stretch: Stretch) {
+        stretch.debug_check();
         self.start.set(stretch.start);
         self.next.set(stretch.next);
         self.end.set(stretch.end);
     }
 
     /// Makes `stretch` the current one if it has more room, and sets the other aside.
-    fn go_on_in(&self, mut stretch: Stretch, supply: &Supply) {
+    fn go_on_in(&self, mut stretch: Stretch) {
         let current = self.stretch();
         if stretch.room() > current.room() {
             self.set_stretch(stretch);
             stretch = current;
         }
-        self.set_aside(stretch, supply);
+        self.set_aside(stretch);
     }
 
     /// Of `stretch` and the one aside, keeps the one with more room at hand and leaves the other.
-    fn set_aside(&self, stretch: Stretch, supply: &Supply) {
+    fn set_aside(&self, stretch: Stretch) {
         let left = if stretch.room() > self.aside.get().room() {
             self.aside.replace(stretch)
         } else {
             stretch
         };
-        supply
-            .filled_bytes
-            .set(supply.filled_bytes.get() + left.filled_bytes());
+        self.count_left(left.filled_bytes());
     }
 
-    /// Bytes allocated in the current stretch and the one aside.
+    fn count_left(&self, bytes: usize) {
+        self.left_bytes.set(self.left_bytes.get() + bytes);
+    }
+
+    /// Forgets all stretches but the current one, for a reset: they may be parts of its chunk.
+    #[inline]
+    fn forget_others(&self) {
+        self.aside.set(Stretch::default());
+        self.left_bytes.set(0);
+    }
+
+    /// Bytes allocated since the last reset, as far as this lane knows.
     fn filled_bytes(&self) -> usize {
-        self.stretch().filled_bytes() + self.aside.get().filled_bytes()
+        let at_hand_bytes = self.stretch().filled_bytes() + self.aside.get().filled_bytes();
+        self.left_bytes.get() + at_hand_bytes
     }
 
     /// Bytes left before a new chunk is needed.
@@ -630,7 +655,7 @@ impl Lane {
         let mut chunk = supply.try_take(self.filled_bytes(), layout)?;
         chunk.append(self.chunks.take());
         self.enter(chunk);
-        self.set_aside(current, supply);
+        self.set_aside(current);
         Ok(())
     }
 
@@ -704,8 +729,6 @@ impl Chunk {
 struct Supply {
     /// An empty chunk, left by a scope.
     spare: Cell<Option<Chunk>>,
-    /// Bytes allocated since the last reset in stretches that their lanes have left for good.
-    filled_bytes: Cell<usize>,
     /// Room for the most that was filled before a reset, or in a scope, that left several chunks.
     demand_bytes: Cell<usize>,
     max_bytes: usize,
@@ -713,8 +736,8 @@ struct Supply {
 }
 
 impl Supply {
-    /// A chunk with room for `layout`: the spare one, or a new one, which is the smallest that will
-    /// do when there is no memory for more. `filled_bytes` are those of the lane's two stretches.
+    /// A chunk with room for `layout`, for a lane that filled so many bytes: the spare one, or a new
+    /// one, which is the smallest that will do when there is no memory for more.
     fn try_take(&self, filled_bytes: usize, layout: Layout) -> Result<Chunk, AllocError> {
         match self.spare.take() {
             Some(spare) if spare.stretch().has_room_for(layout) => return Ok(spare),
@@ -724,7 +747,7 @@ impl Supply {
         let least = rounded_up(layout.size())
             .checked_add(FOOTER)
             .ok_or(refused)?;
-        let wanted = (self.filled_bytes.get() + filled_bytes + FIRST_CHUNK)
+        let wanted = (filled_bytes + FIRST_CHUNK)
             .max(self.demand_bytes.get())
             .min(self.max_bytes)
             .max(least);
@@ -791,6 +814,42 @@ mod tests {
         assert!(arena.lane.aside.get().room() > 0, "the case is made");
         arena.reset();
         check_distinct(&arena, 1000);
+    }
+
+    #[test]
+    fn the_rest_of_a_chunk_is_not_lost_when_a_scope_that_left_it_is_kept() {
+        let arena = Bump::with_capacity(100_000);
+        let held_bytes = arena.held_bytes();
+        let kept = arena.attempt(|scope| {
+            scope.alloc(1_u64);
+            Ok::<_, ()>(scope.alloc([7_u8; 200_000]))
+        });
+        assert_eq!(kept.unwrap()[199_999], 7);
+        let with_kept_bytes = arena.held_bytes();
+        assert!(with_kept_bytes > held_bytes, "the case is made");
+        for value in 0..10_000_u64 {
+            arena.alloc(value);
+        }
+        assert_eq!(arena.held_bytes(), with_kept_bytes);
+    }
+
+    #[test]
+    fn what_scopes_gave_up_does_not_make_later_chunks_larger() {
+        let arena = Bump::with_capacity(10_000);
+        let layout = Layout::new::<[u64; 8]>();
+        for _ in 0..10_000 {
+            let outer = arena.scope();
+            outer.alloc([0_u64; 8]);
+            let newest = outer.try_alloc_layout(layout).unwrap();
+            let first = outer.scope();
+            // SAFETY: needs a valid allocation of this scope for that layout: made above.
+            assert!(unsafe { outer.resize_in_place(newest, layout, 0) });
+            let second = outer.scope();
+            drop(first);
+            drop(second);
+        }
+        arena.alloc([0_u8; 11_000]);
+        assert!(arena.held_bytes() < 50_000, "{:?}", arena.stats());
     }
 
     #[test]
