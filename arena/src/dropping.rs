@@ -93,7 +93,7 @@ impl<A: Arena> Dropping<A> {
     #[inline]
     #[expect(clippy::mut_from_ref, reason = "every call returns memory of its own")]
     pub fn try_alloc_drop<T: Send + 'static>(&self, value: T) -> Result<&mut T, AllocError> {
-        let mut place =
+        let place =
             try_alloc_memory(&self.arena, Layout::new::<Droppable<T>>())?.cast::<Droppable<T>>();
         let entry = Entry {
             older: self.newest.get(),
@@ -103,11 +103,12 @@ impl<A: Arena> Dropping<A> {
         // that layout.
         unsafe { place.write(Droppable { entry, value }) };
         self.newest.set(Some(place.cast()));
+        // SAFETY: needs a pointer to a `Droppable<T>`: written above. No reference is made, which would
+        // cover the entry as well, that the list reads.
+        let value = unsafe { &raw mut (*place.as_ptr()).value };
         // SAFETY: needs an initialised value that nobody else borrows while `self` is borrowed:
-        // written above; the list touches it only in `drop_all`, which borrows `self` mutably, and
-        // an entry is only read before.
-        let droppable = unsafe { place.as_mut() };
-        Ok(&mut droppable.value)
+        // written above; the list touches it only in `drop_all`, which borrows `self` mutably.
+        Ok(unsafe { &mut *value })
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn layout(layout: Layout) -> Layout {
 /// asked.
 pub(crate) fn advise(start: NonNull<u8>, layout: Layout) {
     #[cfg(all(target_os = "linux", not(miri)))]
-    if layout.align() >= PAGE {
+    if layout.size() >= PAGE && layout.align() >= PAGE {
         use rustix::mm::{Advice, madvise};
         // SAFETY: needs a range of memory that may be advised about: `start` begins a block of
         // `layout`, which is made of whole pages, and this advice changes no contents.
