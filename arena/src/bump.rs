@@ -318,8 +318,6 @@ pub struct Scope<'arena> {
     lane: Lane,
     supply: &'arena Supply,
     parent: &'arena Lane,
-    /// The parent's `start` when this scope was opened; tells whether it is in the same chunk still.
-    parent_start: NonNull<u8>,
     /// The end of the parent's stretch, taken from it.
     lent: Stretch,
     /// What the parent had counted when this scope was opened.
@@ -340,7 +338,6 @@ impl<'arena> Scope<'arena> {
             lane: Lane::new(lent, parent.left_bytes.get()),
             supply,
             parent,
-            parent_start: parent.start.get(),
             lent,
             parent_left_bytes: parent.left_bytes.get(),
         }
@@ -348,14 +345,11 @@ impl<'arena> Scope<'arena> {
 
     /// Whether the parent's stretch still ends where the lent one begins, in the same chunk.
     ///
-    /// The address of that end is not enough, since another chunk may happen to end there. Equal
-    /// starts mean the same chunk: no chunk that the parent had is freed while the scope is open,
-    /// so no other chunk can begin there.
+    /// The address of that end tells: another chunk has its footer between its last stretch and
+    /// whatever comes after it. Of an empty stretch it would not, since several may begin there.
     #[inline]
     fn adjoins_parent(&self) -> bool {
-        self.lent.start != self.lent.end
-            && self.parent.start.get() == self.parent_start
-            && self.parent.end.get() == self.lent.start
+        self.lent.start != self.lent.end && self.parent.end.get() == self.lent.start
     }
 
     /// Closes the scope, leaving everything allocated in it to the parent.
@@ -675,7 +669,7 @@ impl Lane {
     unsafe fn resize_in_place(&self, start: NonNull<u8>, old: Layout, new_bytes: usize) -> bool {
         let first = self.start.get().addr().get();
         let stretch = self.end.get().addr().get() - first;
-        // An allocation of an older chunk may end where this stretch begins, so that it ends at
+        // An allocation of the lane around may end where this stretch begins, so that it ends at
         // `next` is not enough.
         let offset = start.addr().get().wrapping_sub(first);
         let used = self.next.get().addr().get() - first;
