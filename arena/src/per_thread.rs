@@ -132,7 +132,6 @@ impl<A: Send + Default> PerThread<A> {
             let idle = arenas.idle.pop();
             // Making one runs code of others, which may come back here.
             drop(arenas);
-            #[expect(clippy::arc_with_non_send_sync, reason = "nobody else gets this `Arc`")]
             let arena = idle.unwrap_or_else(|| Arc::new(Apart(A::default())));
             let mut arenas = self.lock();
             Arc::as_ptr(arenas.by_thread.entry(thread).or_insert(arena))
@@ -150,11 +149,14 @@ impl<A: Send + Default> PerThread<A> {
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut A> {
         let arenas = self.arenas.get_mut();
         let Arenas { by_thread, idle } = arenas.unwrap_or_else(PoisonError::into_inner);
-        by_thread.values_mut().chain(idle).map(|arena| {
-            let Apart(arena) = Arc::get_mut(arena).expect("nobody else has the `Arc`");
-            arena
-        })
+        by_thread.values_mut().chain(idle).map(only)
     }
+}
+
+/// The arena in an `Arc`, of which there is one, because only this file has it.
+fn only<A>(arena: &mut Arc<Apart<A>>) -> &mut A {
+    let Apart(arena) = Arc::get_mut(arena).expect("nobody else has the `Arc`");
+    arena
 }
 
 impl<A: Send + Default> Default for PerThread<A> {

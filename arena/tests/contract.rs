@@ -1,8 +1,10 @@
 //! What every strategy promises, checked for each of them.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+mod model;
+
+use std::alloc::Layout;
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::slice;
@@ -17,53 +19,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-/// Passes on to the system's allocator, counts live bytes, and fails when told to or asked for more
-/// than any machine has, for which sanitizers would stop the program.
-struct Failing;
-
-#[global_allocator]
-static ALLOCATOR: Failing = Failing;
-
-thread_local! {
-    static LIVE_BYTES: Cell<usize> = const { Cell::new(0) };
-    /// Allocations that still succeed.
-    static ALLOWED: Cell<usize> = const { Cell::new(usize::MAX) };
-}
-
-// SAFETY: every call is passed on unchanged or fails; counting allocates nothing, because the cells
-// are initialised at compile time and have no destructor.
-unsafe impl GlobalAlloc for Failing {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if layout.size() > 1 << 40 {
-            return std::ptr::null_mut();
-        }
-        match ALLOWED.get() {
-            // A panic needs memory to say why.
-            0 if !std::thread::panicking() => return std::ptr::null_mut(),
-            0 => (),
-            usize::MAX => (),
-            allowed => ALLOWED.set(allowed - 1),
-        }
-        // Wrapping, because memory may be freed on another thread.
-        LIVE_BYTES.set(LIVE_BYTES.get().wrapping_add(layout.size()));
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
-        LIVE_BYTES.set(LIVE_BYTES.get().wrapping_sub(layout.size()));
-        // SAFETY: the caller keeps the contract of `dealloc`; `System` made the allocation.
-        unsafe { System.dealloc(start, layout) }
-    }
-}
-
-/// Runs `work`, in which only the first `allowed` allocations of this thread succeed.
-fn with_memory_for<T>(allowed: usize, work: impl FnOnce() -> T) -> T {
-    ALLOWED.set(allowed);
-    let done = catch_unwind(AssertUnwindSafe(work));
-    ALLOWED.set(usize::MAX);
-    done.unwrap_or_else(|panic| resume_unwind(panic))
-}
+use model::{
+    LIVE_BYTES, Live, Operation, Siblings, check_program, check_siblings, with_memory_for,
+};
 
 /// One module of tests per strategy.
 macro_rules! contract {
@@ -618,10 +576,10 @@ fn check_held<A: Arena>(make: impl Fn() -> A) {
     for _ in 0..3 {
         for bytes in 0..300 {
             allocate(&arena, bytes * 7 % 5000, 1 << (bytes % 6));
-            assert_eq!(arena.held_bytes(), LIVE_BYTES.get() - before);
+            assert_eq!(arena.held_bytes(), LIVE_BYTES.get().wrapping_sub(before));
         }
         arena.reset();
-        assert_eq!(arena.held_bytes(), LIVE_BYTES.get() - before);
+        assert_eq!(arena.held_bytes(), LIVE_BYTES.get().wrapping_sub(before));
     }
     drop(arena);
     assert_eq!(LIVE_BYTES.get(), before);
@@ -730,7 +688,7 @@ fn check_typed_cycles<T: Sample>() {
     let live_bytes = LIVE_BYTES.get();
     let arena_bytes = arena.held_bytes();
     drop(arena);
-    assert_eq!(LIVE_BYTES.get(), live_bytes - arena_bytes);
+    assert_eq!(LIVE_BYTES.get(), live_bytes.wrapping_sub(arena_bytes));
 }
 
 fn check_typed_exhaustion<T: Sample>() {
@@ -952,22 +910,6 @@ fn check_forgotten(mut arena: impl Scoped) {
     assert_eq!(*arena.alloc(4_u64), 4);
 }
 
-#[derive(Clone, Debug)]
-enum Operation {
-    Allocate {
-        bytes: usize,
-        align: usize,
-        /// Calls of the global allocator that succeed meanwhile.
-        allowed: usize,
-    },
-    /// Of the live value at this place, counted from the newest.
-    Resize {
-        age: usize,
-        bytes: usize,
-    },
-    Reset,
-}
-
 fn operation() -> impl Strategy<Value = Operation> {
     let bytes = || prop_oneof![10 => 0..100_usize, 4 => 0..5000_usize, 1 => 0..100_000_usize];
     let align = prop_oneof![10 => 0..5_u32, 1 => 0..13_u32];
@@ -1001,136 +943,6 @@ fn config() -> ProptestConfig {
     config
 }
 
-/// The model: what is allocated, where, and which byte was written all over it.
-#[derive(Default)]
-struct Live {
-    values: Vec<Value>,
-    patterns: u8,
-    owners: usize,
-}
-
-struct Value {
-    /// Number of the arena or scope that it was allocated from or kept by.
-    owner: usize,
-    start: NonNull<u8>,
-    layout: Layout,
-    pattern: u8,
-}
-
-impl Live {
-    fn new_owner(&mut self) -> usize {
-        self.owners += 1;
-        self.owners
-    }
-
-    /// Does one operation on `arena` and on the model.
-    fn apply(&mut self, arena: &impl Arena, owner: usize, operation: &Operation) {
-        match *operation {
-            Operation::Allocate {
-                bytes,
-                align,
-                allowed,
-            } => {
-                let layout = Layout::from_size_align(bytes, align).unwrap();
-                match with_memory_for(allowed, || arena.try_alloc_layout(layout)) {
-                    Ok(start) => {
-                        let aligned = start.addr().get().is_multiple_of(align);
-                        assert!(aligned, "{layout:?} at {start:p}");
-                        self.write(owner, start, layout);
-                    }
-                    Err(error) => {
-                        assert!(allowed < usize::MAX, "there is memory");
-                        assert_eq!((error.bytes, error.align), (bytes, align));
-                    }
-                }
-            }
-            Operation::Resize { age, bytes } => {
-                let mut own = (0..self.values.len())
-                    .rev()
-                    .filter(|index| self.values[*index].owner == owner);
-                let Some(index) = own.nth(age) else {
-                    return;
-                };
-                let Value { start, layout, .. } = self.values[index];
-                if layout.size() == 0 {
-                    return;
-                }
-                // SAFETY: needs a valid allocation of `arena`: the model says so.
-                if unsafe { arena.resize_in_place(start, layout, bytes) } {
-                    let value = self.values.remove(index);
-                    value.check(bytes.min(layout.size()));
-                    let layout = Layout::from_size_align(bytes, layout.align()).unwrap();
-                    if bytes > 0 {
-                        self.write(owner, start, layout);
-                    }
-                }
-            }
-            Operation::Reset => (),
-        }
-    }
-
-    fn write(&mut self, owner: usize, start: NonNull<u8>, layout: Layout) {
-        self.patterns = self.patterns.wrapping_add(1);
-        let pattern = self.patterns;
-        // SAFETY: needs bytes that nobody else uses: promised by `Arena`.
-        unsafe { start.write_bytes(pattern, layout.size()) };
-        self.values.push(Value {
-            owner,
-            start,
-            layout,
-            pattern,
-        });
-    }
-
-    /// Checks all values and forgets those of `owner`.
-    fn release(&mut self, owner: usize) {
-        for value in &self.values {
-            value.check(value.layout.size());
-        }
-        self.values.retain(|value| value.owner != owner);
-    }
-
-    /// Gives the values of one owner to another.
-    fn keep(&mut self, from: usize, to: usize) {
-        for value in &mut self.values {
-            if value.owner == from {
-                value.owner = to;
-            }
-        }
-    }
-}
-
-impl Value {
-    /// Fails when any of the first `bytes` is not what was written.
-    fn check(&self, bytes: usize) {
-        // SAFETY: needs initialised bytes that are still valid: they were written when the value was
-        // added to the model, which forgets it when it is released.
-        let read = unsafe { slice::from_raw_parts(self.start.as_ptr(), bytes) };
-        // What overlaps reaches one of the ends; in between there may be a lot.
-        let (head, tail) = (&read[..bytes.min(256)], &read[bytes.saturating_sub(256)..]);
-        let kept = |part: &[u8]| part.iter().all(|byte| *byte == self.pattern);
-        assert!(
-            kept(head) && kept(tail),
-            "{:?} at {:p} was overwritten",
-            self.layout,
-            self.start
-        );
-    }
-}
-
-fn check_program(arena: &mut impl Arena, operations: &[Operation]) {
-    let mut live = Live::default();
-    for operation in operations {
-        if let Operation::Reset = operation {
-            live.release(0);
-            arena.reset();
-        } else {
-            live.apply(arena, 0, operation);
-        }
-    }
-    live.release(0);
-}
-
 #[derive(Clone, Debug)]
 enum ScopedOperation {
     Plain(Operation),
@@ -1140,28 +952,15 @@ enum ScopedOperation {
     },
     /// In the arena around the scope.
     Around(Operation),
-    /// In two scopes that are open at once, of which the older one is closed first.
-    Siblings {
-        inside: Operation,
-        after: Operation,
-        keep: bool,
-    },
 }
 
 fn scoped_operation() -> impl Strategy<Value = ScopedOperation> {
-    use ScopedOperation::{Around, Close, Open, Plain, Siblings};
-    let siblings =
-        (operation(), operation(), any::<bool>()).prop_map(|(inside, after, keep)| Siblings {
-            inside,
-            after,
-            keep,
-        });
+    use ScopedOperation::{Around, Close, Open, Plain};
     prop_oneof![
         10 => operation().prop_map(Plain),
         3 => Just(Open),
         3 => any::<bool>().prop_map(|keep| Close { keep }),
         2 => operation().prop_map(Around),
-        1 => siblings,
     ]
 }
 
@@ -1207,28 +1006,6 @@ fn run_scope<A: Scoped>(
                     around(live, operation);
                 }
             }
-            ScopedOperation::Siblings {
-                inside,
-                after,
-                keep,
-            } => {
-                let (first, second) = (arena.scope(), arena.scope());
-                let (of_first, of_second) = (live.new_owner(), live.new_owner());
-                live.apply(&first, of_first, inside);
-                live.apply(&second, of_second, inside);
-                if *keep {
-                    live.keep(of_first, owner);
-                    A::keep(first);
-                } else {
-                    live.release(of_first);
-                    drop(first);
-                }
-                live.apply(arena, owner, after);
-                live.apply(&second, of_second, after);
-                live.release(of_second);
-                drop(second);
-                live.apply(arena, owner, after);
-            }
         }
     }
     false
@@ -1238,31 +1015,6 @@ fn check_scoped_program(arena: &mut impl Scoped, operations: &[ScopedOperation])
     let mut live = Live::default();
     run_scope(arena, 0, None, &mut operations.iter(), &mut live);
     live.release(0);
-}
-
-/// What is done around or in one of several scopes that are open at once.
-#[derive(Clone, Debug)]
-enum Siblings {
-    Open,
-    Close {
-        scope: usize,
-        keep: bool,
-    },
-    Reset {
-        scope: usize,
-    },
-    Inside {
-        scope: usize,
-        operation: Operation,
-    },
-    /// In a scope of a scope, which is closed at once.
-    Nested {
-        scope: usize,
-        inside: Operation,
-        around: Operation,
-        keep: bool,
-    },
-    Around(Operation),
 }
 
 fn siblings() -> impl Strategy<Value = Siblings> {
@@ -1278,64 +1030,4 @@ fn siblings() -> impl Strategy<Value = Siblings> {
         ),
         6 => operation().prop_map(Siblings::Around),
     ]
-}
-
-fn check_siblings<A: Scoped>(arena: &A, operations: &[Siblings]) {
-    let mut live = Live::default();
-    let mut open = Vec::new();
-    for operation in operations {
-        match operation {
-            Siblings::Open if open.len() < 4 => open.push((arena.scope(), live.new_owner())),
-            Siblings::Open => (),
-            Siblings::Close { scope, keep } => {
-                if *scope < open.len() {
-                    let (scope, owner) = open.swap_remove(*scope);
-                    if *keep {
-                        live.keep(owner, 0);
-                        A::keep(scope);
-                    } else {
-                        live.release(owner);
-                    }
-                }
-            }
-            Siblings::Reset { scope } => {
-                if let Some((scope, owner)) = open.get_mut(*scope) {
-                    live.release(*owner);
-                    scope.reset();
-                }
-            }
-            Siblings::Inside { scope, operation } => {
-                if let Some((scope, owner)) = open.get(*scope) {
-                    live.apply(scope, *owner, operation);
-                }
-            }
-            Siblings::Nested {
-                scope,
-                inside,
-                around,
-                keep,
-            } => {
-                if let Some((scope, owner)) = open.get(*scope) {
-                    let nested = scope.scope();
-                    let nested_owner = live.new_owner();
-                    live.apply(&nested, nested_owner, inside);
-                    live.apply(scope, *owner, around);
-                    live.apply(&nested, nested_owner, inside);
-                    if *keep {
-                        live.keep(nested_owner, *owner);
-                        A::Scope::keep(nested);
-                    } else {
-                        live.release(nested_owner);
-                        drop(nested);
-                    }
-                }
-            }
-            Siblings::Around(operation) => live.apply(arena, 0, operation),
-        }
-    }
-    for (scope, owner) in open {
-        live.release(owner);
-        drop(scope);
-    }
-    live.release(0);
 }
