@@ -12,10 +12,14 @@ use crate::huge;
 /// What allocations are aligned to at least, and so what all sizes are a multiple of.
 pub(crate) const MIN_ALIGN: usize = 8;
 
+/// Added to any address in a chunk this is an address still.
+pub(crate) const MAX_SMALL: usize = 4096;
+
 /// A chunk that owns its memory and the older chunks of its list; all are freed when it is dropped.
 ///
 /// Invariant: points to a footer at the end of a block of the global allocator, whose `start` and
-/// `layout` are that block's. Nobody else frees the block or uses the footer.
+/// `layout` are that block's. Nobody else frees the block or uses the footer. The block does not end
+/// in the last [`MAX_SMALL`] bytes of the address space.
 pub(crate) struct Chunk(NonNull<Footer>);
 
 struct Footer {
@@ -44,6 +48,11 @@ impl Chunk {
         assert!(layout.size() >= FOOTER, "a chunk has room for its footer");
         // SAFETY: needs a size other than 0: asserted above, since a footer has one.
         let start = NonNull::new(unsafe { alloc::alloc(layout) }).ok_or(refused)?;
+        if start.addr().get() > usize::MAX - MAX_SMALL - layout.size() {
+            // SAFETY: needs a block of the global allocator and its layout: just allocated.
+            unsafe { alloc::dealloc(start.as_ptr(), layout) };
+            return Err(refused);
+        }
         if huge {
             huge::advise(start, layout);
         }
