@@ -3,6 +3,7 @@
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -83,15 +84,19 @@ where
 /// the program there.
 struct Floor {
     block: Vec<MaybeUninit<u64>>,
-    next: Cell<usize>,
+    next: Cell<NonNull<u8>>,
+    end: NonNull<u8>,
 }
 
 impl Default for Floor {
     fn default() -> Self {
         let mut block = Vec::with_capacity(BATCH * 4_096 / 8);
         block.resize(BATCH * 4_096 / 8, MaybeUninit::uninit());
+        let Range { start, end } = block.as_mut_ptr_range();
+        let pointer = |place: *mut _| NonNull::new(place).expect("a block is not at 0").cast();
         Self {
-            next: Cell::new(block.as_ptr().addr()),
+            next: Cell::new(pointer(start)),
+            end: pointer(end),
             block,
         }
     }
@@ -104,20 +109,62 @@ unsafe impl Arena for Floor {
     fn try_alloc_layout(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         debug_assert!(layout.align() == 8 && layout.size().is_multiple_of(8));
         let start = self.next.get();
-        let end = start + layout.size();
-        let block = self.block.as_ptr_range();
-        assert!(end <= block.end.addr());
-        self.next.set(end);
-        let start = block.start.with_addr(start).cast_mut().cast();
-        Ok(NonNull::new(start).expect("inside a block"))
+        let end = start.as_ptr().wrapping_add(layout.size());
+        assert!(end <= self.end.as_ptr(), "the block is large enough");
+        // SAFETY: needs to stay inside the block: just compared with its end.
+        self.next.set(unsafe { start.add(layout.size()) });
+        Ok(start)
     }
 
     fn reset(&mut self) {
-        self.next.set(self.block.as_ptr().addr());
+        let start = self.block.as_mut_ptr();
+        self.next
+            .set(NonNull::new(start).expect("a block is not at 0").cast());
     }
 
     fn held_bytes(&self) -> usize {
         size_of_val(&*self.block)
+    }
+}
+
+/// bumpalo with its usual settings, where [`Bumpalo`] aligns everything to 8 bytes.
+#[derive(Default)]
+struct BumpaloAsIs(bumpalo::Bump);
+
+// SAFETY: bumpalo returns memory of its own chunks, aligned as asked, never twice before a reset;
+// chunks are heap blocks, which do not move.
+unsafe impl Arena for BumpaloAsIs {
+    #[inline]
+    fn try_alloc_layout(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        Ok(self.0.alloc_layout(layout))
+    }
+
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.0.allocated_bytes_including_metadata()
+    }
+}
+
+/// The arena of the oxc parser.
+#[derive(Default)]
+struct Oxc(oxc_allocator::Allocator);
+
+// SAFETY: as for bumpalo, of which it is a copy that was developed further.
+unsafe impl Arena for Oxc {
+    #[inline]
+    fn try_alloc_layout(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        Ok(self.0.alloc_layout(layout))
+    }
+
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.0.capacity()
     }
 }
 
@@ -127,18 +174,21 @@ fn alloc(lab: &mut Lab) {
         "How long does one allocation take when its first bytes are written?",
     );
     group
-        .work("An iteration releases everything and allocates 1 000 objects whose layout is known at compile time; the first 8 bytes of each are written. `floor` adds and compares, in a block that is large enough.")
+        .work("An iteration releases everything and allocates 1 000 objects whose layout is known at compile time; the first 8 bytes of each are written. `floor` adds and compares, in a block that is large enough; `bumpalo` and `oxc` are as they come, `bumpalo-8` aligns to 8 bytes at least, as `bump` does.")
         .axis("bytes an object")
         .unit("allocation")
         .per_element()
         .baseline("heap")
+        .quick_limit(64)
         .standard_limit(1_024);
     fn size<const REST: usize>(group: &mut Group) {
         let bytes = || Input::number(REST + 8, BATCH as u64);
         let rest = || MaybeUninit::<[u8; REST]>::uninit();
         group.case("heap", bytes(), move || objects::<Heap, _>(rest));
         group.case("bump", bytes(), move || objects::<Bump, _>(rest));
-        group.case("bumpalo", bytes(), move || objects::<Bumpalo, _>(rest));
+        group.case("bumpalo", bytes(), move || objects::<BumpaloAsIs, _>(rest));
+        group.case("bumpalo-8", bytes(), move || objects::<Bumpalo, _>(rest));
+        group.case("oxc", bytes(), move || objects::<Oxc, _>(rest));
         group.case("bump-scope", bytes(), move || objects::<BumpScope, _>(rest));
         group.case("slab", bytes(), move || objects::<Slab, _>(rest));
         group.case("floor", bytes(), move || objects::<Floor, _>(rest));
@@ -264,7 +314,7 @@ fn cycle(lab: &mut Lab) {
         "What does it save to keep an arena's memory from one use to the next?",
     );
     group
-        .work("An iteration is one cycle: obtain an arena, allocate the objects of 64 bytes, release them. The layout is known at compile time. Over 100 cycles a kept arena must not grow, or the case fails.")
+        .work("An iteration is one cycle: obtain an arena, allocate the objects of 64 bytes, release them. The layout is known at compile time. Over 100 cycles a kept arena must not grow, or the case fails. What the system's allocator does with the memory of a dropped arena depends on what the process freed before: `new` may find it warm, as small ones do, or must fetch fresh pages; `arena-cold` has fresh ones only.")
         .axis("objects")
         .unit("object")
         .growth(true)
@@ -316,40 +366,64 @@ fn cycle(lab: &mut Lab) {
     }
 }
 
+/// Returns what the heap has free to the system, as other work, an idle time or another allocator
+/// might.
+fn give_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        unsafe extern "C" {
+            fn malloc_trim(pad: usize) -> std::ffi::c_int;
+        }
+        // SAFETY: a function of the system's library with this signature; memory in use stays.
+        unsafe { malloc_trim(0) };
+    }
+}
+
 fn cold(lab: &mut Lab) {
     let group = lab.group(
         "arena-cold",
-        "What does it cost to use much memory for the first time?",
+        "What does it cost to use memory for the first time?",
     );
     group
-        .work("An iteration is one cycle: obtain an arena with room for the objects of 64 bytes in one chunk, allocate them, release them. A chunk of this size comes fresh from the system and goes back to it; `pooled` keeps it. `huge-pages` asks for pages of 2 MiB, which not every system grants.")
+        .work("An iteration is one cycle: obtain an arena, allocate the objects of 64 bytes, release them. Before each the heap returns to the system what it has free, where it can (glibc), so that every page of a new arena is a fresh one; otherwise it would keep up to 64 MiB of them, and `new` would say what came before. `huge-pages` makes room in one chunk and asks for pages of 2 MiB, which not every system grants; `pooled` keeps its memory.")
         .axis("objects")
         .unit("object")
         .growth(true)
         .baseline("new")
         .quick_limit(1_000);
-    let count = 1_000_000;
-    let right = move |filled: &usize| assert_eq!(*filled, count);
-    let roomy = move |arena: Bump| {
-        arena
-            .try_reserve(64 * count)
-            .expect("there is memory for the objects");
-        arena
-    };
-    group.case("new", count, move || {
-        Routine::new(move || fill(&roomy(Bump::new()), count), right)
-    });
-    group.case("huge-pages", count, move || {
-        let new = move || roomy(Bump::new().with_huge_pages());
-        assert_kept(&new(), count);
-        Routine::new(move || fill(&new(), count), right)
-    });
-    group.case("pooled", count, move || {
-        let pool = Pool::<Bump>::default();
-        let mut cycle = move || fill(&*pool.get(), count);
-        assert_no_growth(&mut cycle);
-        Routine::new(cycle, right)
-    });
+    for count in [16_384, 100_000, 1_000_000] {
+        let cycle = move |mut cycle: Box<dyn FnMut() -> usize>| {
+            Routine::prepared(
+                give_back,
+                move |()| cycle(),
+                move |filled: &usize| {
+                    assert_eq!(*filled, count);
+                },
+            )
+        };
+        group.case("new", count, move || {
+            cycle(Box::new(move || fill(&Bump::new(), count)))
+        });
+        // Less than a huge page is not worth one.
+        if 64 * count > 2 << 20 {
+            group.case("huge-pages", count, move || {
+                let roomy = move || {
+                    let arena = Bump::new().with_huge_pages();
+                    let room = arena.try_reserve(64 * count);
+                    room.expect("there is memory for the objects");
+                    arena
+                };
+                assert_kept(&roomy(), count);
+                cycle(Box::new(move || fill(&roomy(), count)))
+            });
+        }
+        group.case("pooled", count, move || {
+            let pool = Pool::<Bump>::default();
+            let mut pooled = move || fill(&*pool.get(), count);
+            assert_no_growth(&mut pooled);
+            cycle(Box::new(pooled))
+        });
+    }
 }
 
 /// Fills `arena` and fails when any object is not what was written.
