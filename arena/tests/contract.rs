@@ -11,8 +11,8 @@ use std::slice;
 use std::sync::LazyLock;
 
 use arena::{
-    Arena, Bump, BumpScope, Bumpalo, Dropping, Heap, In, Metered, PerThread, Pool, Pooled, Scoped,
-    Slab, Typed,
+    Arena, Bump, BumpScope, Bumpalo, Dropping, Heap, In, Metered, MeteredScope, PerThread, Pool,
+    Pooled, Scope, Scoped, Slab, Typed,
 };
 use hashbrown::HashMap;
 use proptest::collection::vec;
@@ -280,6 +280,34 @@ mod scoped {
         metered_bump: Metered::new(Bump::default()),
         pooled_bump: warm_bump(),
     }
+}
+
+/// Compiles only when none of the types is `Sync`: for one that is, either trait could be meant.
+macro_rules! not_sync {
+    ($($type:ty,)*) => {$(
+        const _: fn() = || {
+            trait Either<Which> {
+                fn item() {}
+            }
+            impl<T> Either<()> for T {}
+            impl<T: Sync> Either<u8> for T {}
+            let _ = <$type as Either<_>>::item;
+        };
+    )*};
+}
+
+not_sync! {
+    Bump,
+    BumpScope,
+    Bumpalo,
+    Dropping<Bump>,
+    Heap,
+    Metered<Bump>,
+    MeteredScope<'static, Scope<'static>>,
+    Pooled<'static, Bump>,
+    Scope<'static>,
+    Slab,
+    Typed<u64>,
 }
 
 /// The place for a thread's arena is made by its first use, which cannot fail.
