@@ -385,7 +385,7 @@ fn cold(lab: &mut Lab) {
         "What does it cost to use memory for the first time?",
     );
     group
-        .work("An iteration is one cycle: obtain an arena, allocate the objects of 64 bytes, release them. Before each the heap returns to the system what it has free, where it can (glibc), so that every page of a new arena is a fresh one; otherwise it would keep up to 64 MiB of them, and `new` would say what came before. `huge-pages` makes room in one chunk and asks for pages of 2 MiB, which not every system grants; `pooled` keeps its memory.")
+        .work("An iteration is one cycle: obtain an arena with room for the objects of 64 bytes in one chunk, allocate them, release them. Before each the heap returns to the system what it has free, where it can (glibc), so that every page of a new arena is a fresh one; otherwise it would keep up to 64 MiB of them, and `new` would say what came before. `huge-pages` makes room in one chunk and asks for pages of 2 MiB, which not every system grants; `pooled` keeps its memory.")
         .axis("objects")
         .unit("object")
         .growth(true)
@@ -401,20 +401,20 @@ fn cold(lab: &mut Lab) {
                 },
             )
         };
+        let roomy = move |arena: Bump| {
+            let room = arena.try_reserve(64 * count);
+            room.expect("there is memory for the objects");
+            arena
+        };
         group.case("new", count, move || {
-            cycle(Box::new(move || fill(&Bump::new(), count)))
+            cycle(Box::new(move || fill(&roomy(Bump::new()), count)))
         });
         // Less than a huge page is not worth one.
         if 64 * count > 2 << 20 {
             group.case("huge-pages", count, move || {
-                let roomy = move || {
-                    let arena = Bump::new().with_huge_pages();
-                    let room = arena.try_reserve(64 * count);
-                    room.expect("there is memory for the objects");
-                    arena
-                };
-                assert_kept(&roomy(), count);
-                cycle(Box::new(move || fill(&roomy(), count)))
+                let huge = move || roomy(Bump::new().with_huge_pages());
+                assert_kept(&huge(), count);
+                cycle(Box::new(move || fill(&huge(), count)))
             });
         }
         group.case("pooled", count, move || {
