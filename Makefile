@@ -1,4 +1,4 @@
-.PHONY: check test tsan bench benchmarks quick compare
+.PHONY: check test tsan asan fuzz bench benchmarks quick compare
 
 # Formatting, lints and documentation, all with warnings denied.
 check:
@@ -20,6 +20,35 @@ TSAN = RUST_TEST_THREADS=1 RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mism
 tsan:
 	$(TSAN) -p engine --lib --test stress --test semantics -- adaptive
 	$(TSAN) -p intern --test contract -- threads_agree_on_symbols_concurrent
+
+# The arenas' and interners' tests under AddressSanitizer, and the error codes of what must not
+# compile, which only a nightly toolchain compares.
+asan:
+	@if cargo +nightly --version >/dev/null 2>&1; then set -ex; \
+		RUSTFLAGS="-Zsanitizer=address" cargo +nightly test -p arena -p intern --locked \
+			--target-dir target/asan --target x86_64-unknown-linux-gnu --lib --tests; \
+		cargo +nightly test -p arena --locked --target-dir target/asan --doc; \
+	else echo "skipped: AddressSanitizer needs a nightly toolchain"; fi
+
+# Programs of operations on arenas and on interners that libFuzzer makes up, for FUZZ_SECONDS each.
+# `cargo fuzz run --fuzz-dir arena/fuzz programs` does the same where cargo-fuzz is installed; an input
+# that fails is stored in the artifacts folder there.
+FUZZ_SECONDS ?= 30
+FUZZ_FLAGS = --cfg fuzzing -Zsanitizer=address -Ccodegen-units=1 -Cdebug-assertions \
+	-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares
+fuzz:
+	@if cargo +nightly --version >/dev/null 2>&1; then set -ex; \
+		for crate in arena intern; do \
+			mkdir -p $$crate/fuzz/corpus/programs $$crate/fuzz/artifacts; \
+			RUSTFLAGS="$(FUZZ_FLAGS)" cargo +nightly run --release --locked \
+				--manifest-path $$crate/fuzz/Cargo.toml --target-dir target/fuzz \
+				--target x86_64-unknown-linux-gnu --bin programs -- $$crate/fuzz/corpus/programs \
+				-artifact_prefix=$$crate/fuzz/artifacts/ -max_total_time=$(FUZZ_SECONDS) \
+				-print_final_stats=1; \
+		done; \
+	else echo "skipped: libFuzzer needs a nightly toolchain"; fi
 
 # Criterion's own output; its command line goes after --, as in `cargo bench -- dag-run`.
 bench:

@@ -1,18 +1,25 @@
 //! Memory that is released all at once: one trait, several strategies.
 //!
 //! An arena hands out memory and takes all of it back in one [`reset`](Arena::reset) or when it
-//! is dropped. It never runs destructors: the typed methods accept only `Copy` values, so nothing
-//! that owns a resource can be forgotten in one.
+//! is dropped. It never runs destructors: the typed methods refuse values that need one when the
+//! program is compiled, so nothing that owns a resource can be forgotten in one.
 //!
 //! | strategy | an allocation is | `reset` keeps |
 //! |---|---|---|
 //! | [`Bump`] | a pointer moved through a chunk | the largest chunk |
+//! | [`Bumpalo`], [`BumpScope`] | the same, by well-known crates | the largest chunk |
 //! | [`Slab`] | a pointer moved through a chunk of its size class | every chunk |
 //! | [`Heap`] | a call of the global allocator | nothing |
 //! | [`Pooled`] | one of the arena it guards, which a [`Pool`] keeps warm | what that arena keeps |
+//! | [`Metered`] | one of the arena it wraps, counted and within a budget | what that arena keeps |
+//! | [`Dropping`] | one of the arena it wraps, which drops values that need it | what that arena keeps |
+//! | [`PerThread`] | one of this thread's arena | what those arenas keep |
 //!
-//! All of them can be sent to another thread and none can be shared between threads: give each
-//! thread its own, from a [`Pool`] when the threads are short-lived.
+//! [`Typed`] holds values of one type instead, which it drops and can visit.
+//!
+//! All of them can be sent to another thread, and none but [`PerThread`] can be shared between
+//! threads: it gives each thread an arena of its own. When values need not outlive the threads, take
+//! an arena from a [`Pool`] in each.
 //!
 //! # Examples
 //!
@@ -30,14 +37,30 @@
 
 mod block;
 mod bump;
+mod bump_scope;
+mod bumpalo;
+mod chunk;
+mod collections;
+mod dropping;
 mod heap;
+mod huge;
+mod metered;
+mod per_thread;
 mod pool;
 mod slab;
+mod typed;
 
-pub use bump::Bump;
+pub use bump::{Bump, BumpStats, Scope};
+pub use bump_scope::BumpScope;
+pub use bumpalo::Bumpalo;
+pub use collections::In;
+pub use dropping::Dropping;
 pub use heap::Heap;
+pub use metered::{Counts, Metered, MeteredScope};
+pub use per_thread::PerThread;
 pub use pool::{Pool, PoolStats, Pooled};
 pub use slab::Slab;
+pub use typed::Typed;
 
 use std::alloc::Layout;
 use std::mem::MaybeUninit;
@@ -77,12 +100,29 @@ impl AllocError {
 /// *value = 2;
 /// ```
 ///
-/// Values that need dropping are refused, because no arena would drop them:
+/// Values that need dropping are refused when the program is compiled, because no arena would drop
+/// them:
 ///
-/// ```compile_fail,E0277
+/// ```compile_fail,E0080
 /// use arena::{Arena, Bump};
 ///
 /// Bump::default().alloc(String::from("leaked"));
+/// ```
+///
+/// Others need not be `Copy`:
+///
+/// ```
+/// use arena::{Arena, Bump};
+/// use std::cell::Cell;
+///
+/// struct Node<'a> {
+///     next: Cell<Option<&'a Node<'a>>>,
+/// }
+///
+/// let arena = Bump::default();
+/// let last = &*arena.alloc(Node { next: Cell::new(None) });
+/// let first = arena.alloc(Node { next: Cell::new(Some(last)) });
+/// last.next.set(Some(first));
 /// ```
 ///
 /// # Safety
@@ -112,6 +152,22 @@ pub unsafe trait Arena {
     /// For statistics and tests: may visit every chunk.
     fn held_bytes(&self) -> usize;
 
+    /// Resizes an allocation without moving it, if the strategy can: to `new_bytes`, aligned as
+    /// before. 0 bytes release it. Returns whether it did; if not, nothing has changed.
+    ///
+    /// [`Bump`] can when it is the newest allocation and there is room in its chunk.
+    ///
+    /// # Safety
+    ///
+    /// `start` was returned by this arena and is still valid; `old` is the layout it was returned for
+    /// or resized to, or has fewer bytes than that. When this returns `true`, only the first `new_bytes`
+    /// bytes stay valid.
+    #[inline]
+    unsafe fn resize_in_place(&self, start: NonNull<u8>, old: Layout, new_bytes: usize) -> bool {
+        let _ = (start, old, new_bytes);
+        false
+    }
+
     /// Moves `value` into the arena.
     ///
     /// A zero-sized value takes no memory.
@@ -131,7 +187,7 @@ pub unsafe trait Arena {
     /// assert_eq!(*point, (5.0, 2.0));
     /// ```
     #[inline]
-    fn alloc<T: Copy>(&self, value: T) -> &mut T {
+    fn alloc<T>(&self, value: T) -> &mut T {
         self.try_alloc(value)
             .unwrap_or_else(|error| exhausted(error))
     }
@@ -142,7 +198,7 @@ pub unsafe trait Arena {
     ///
     /// Fails when no memory is left.
     #[inline]
-    fn try_alloc<T: Copy>(&self, value: T) -> Result<&mut T, AllocError> {
+    fn try_alloc<T>(&self, value: T) -> Result<&mut T, AllocError> {
         let place: &mut MaybeUninit<T> = try_alloc_uninit(self)?;
         Ok(place.write(value))
     }
@@ -183,7 +239,7 @@ pub unsafe trait Arena {
     /// Allocates a slice of `len` values, the one at `index` being `fill(index)`.
     ///
     /// An empty slice takes no memory. When `fill` panics, the memory reserved for the slice stays
-    /// unused until the next reset; nothing else is lost, since `Copy` values need no dropping.
+    /// unused until the next reset; nothing else is lost, since the values need no dropping.
     ///
     /// # Panics
     ///
@@ -199,7 +255,7 @@ pub unsafe trait Arena {
     /// assert_eq!(arena.alloc_slice_fill_with(3, |index| 10 * index), [0, 10, 20]);
     /// ```
     #[inline]
-    fn alloc_slice_fill_with<T: Copy>(&self, len: usize, fill: impl FnMut(usize) -> T) -> &mut [T] {
+    fn alloc_slice_fill_with<T>(&self, len: usize, fill: impl FnMut(usize) -> T) -> &mut [T] {
         self.try_alloc_slice_fill_with(len, fill)
             .unwrap_or_else(|error| exhausted(error))
     }
@@ -212,7 +268,7 @@ pub unsafe trait Arena {
     /// Fails when no memory is left, without calling `fill`.
     #[inline]
     #[expect(clippy::mut_from_ref, reason = "every call returns memory of its own")]
-    fn try_alloc_slice_fill_with<T: Copy>(
+    fn try_alloc_slice_fill_with<T>(
         &self,
         len: usize,
         mut fill: impl FnMut(usize) -> T,
@@ -264,6 +320,115 @@ pub unsafe trait Arena {
     }
 }
 
+/// An arena that can release a part of what it holds: everything allocated in a scope.
+///
+/// The candidate that is rejected leaves no trace, the one that is accepted stays:
+///
+/// ```
+/// use arena::{Arena, Bump, Scoped};
+///
+/// let arena = Bump::with_capacity(1000);
+/// let words = ["fetch", "pa rse", "build"].map(|word| {
+///     arena.attempt(|scope| {
+///         let copy = scope.alloc_str(word);
+///         if copy.contains(' ') { Err(()) } else { Ok(copy) }
+///     })
+/// });
+/// let words: Vec<_> = words.into_iter().flatten().collect();
+/// assert_eq!(words, ["fetch", "build"]);
+/// assert_eq!(arena.stats().used_bytes, 8 + 8, "only these two");
+/// ```
+///
+/// # Safety
+///
+/// What a scope allocated stays valid after [`keep`](Self::keep), until the arena that the scope was
+/// opened from is reset or dropped. What others allocate meanwhile is not released with a scope.
+pub unsafe trait Scoped: Arena {
+    /// An arena that releases what it holds when it is dropped.
+    type Scope<'a>: Scoped
+    where
+        Self: 'a;
+
+    /// Opens a scope. When it is dropped, its memory is free again for this arena.
+    ///
+    /// A scope that is forgotten instead, as by [`std::mem::forget`], may leak what it added.
+    fn scope(&self) -> Self::Scope<'_>;
+
+    /// Closes `scope` without releasing anything: its memory is left to the arena it was opened from.
+    ///
+    /// Of use with raw pointers only, because the borrows of the scope end here; see
+    /// [`attempt`](Self::attempt) for a value.
+    fn keep<'a>(scope: Self::Scope<'a>)
+    where
+        Self: 'a;
+
+    /// Runs `attempt` in a scope. Keeps everything that it allocated when it returns a value, and
+    /// releases all of it when it returns an error or panics.
+    ///
+    /// The value may be a slice or a string but cannot borrow from the scope in turn: parts of it
+    /// refer to each other by index.
+    ///
+    /// # Errors
+    ///
+    /// Fails when `attempt` does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use arena::{Arena, Bump, Scoped};
+    ///
+    /// let arena = Bump::default();
+    /// let parse = |input: &str| {
+    ///     arena.attempt(|scope| {
+    ///         let digits = scope.alloc_str(input);
+    ///         let number = digits.parse::<u32>().map_err(|_| digits.len())?;
+    ///         Ok(scope.alloc(number))
+    ///     })
+    /// };
+    /// assert_eq!(parse("12").copied(), Ok(12));
+    /// assert_eq!(parse("twelve"), Err(6));
+    /// ```
+    ///
+    /// Nothing borrowed from the scope leaves it in another way:
+    ///
+    /// ```compile_fail
+    /// use arena::{Arena, Bump, Scoped};
+    ///
+    /// let arena = Bump::default();
+    /// let mut smuggled = None;
+    /// let _: Result<&mut u32, ()> = arena.attempt(|scope| {
+    ///     smuggled = Some(scope.alloc(1));
+    ///     Err(())
+    /// });
+    /// *smuggled.unwrap() = 2;
+    /// ```
+    #[inline]
+    #[expect(clippy::mut_from_ref, reason = "every call returns memory of its own")]
+    fn attempt<T: ?Sized, E>(
+        &self,
+        attempt: impl for<'s> FnOnce(&'s Self::Scope<'_>) -> Result<&'s mut T, E>,
+    ) -> Result<&mut T, E> {
+        let scope = self.scope();
+        let mut kept = NonNull::from(attempt(&scope)?);
+        Self::keep(scope);
+        // SAFETY: needs a value that is valid and borrowed by nobody else as long as `self` is
+        // borrowed. `attempt` cannot choose the lifetime of its result, so what it returned is
+        // either valid for every lifetime that the scope can be borrowed for, or memory of the
+        // scope. The first outlives `self`'s borrow, because a scope may be borrowed as long as
+        // that; the second stays valid by the contract of this trait. A scope lends nothing else
+        // mutably, being shared itself. The value was an exclusive borrow and is lent once.
+        Ok(unsafe { kept.as_mut() })
+    }
+}
+
+/// Stops the compilation for types that need dropping.
+const fn refuse_drop<T>() {
+    assert!(
+        !std::mem::needs_drop::<T>(),
+        "this type needs dropping, which an arena never does"
+    );
+}
+
 /// Memory for `layout`, or a dangling pointer aligned to it when it is of size 0.
 ///
 /// Inlined everywhere, so that a layout known where a typed method is called is still known where
@@ -281,9 +446,8 @@ fn try_alloc_memory<A: Arena + ?Sized>(
 
 #[inline(always)]
 #[expect(clippy::mut_from_ref, reason = "every call returns memory of its own")]
-fn try_alloc_uninit<A: Arena + ?Sized, T: Copy>(
-    arena: &A,
-) -> Result<&mut MaybeUninit<T>, AllocError> {
+fn try_alloc_uninit<A: Arena + ?Sized, T>(arena: &A) -> Result<&mut MaybeUninit<T>, AllocError> {
+    const { refuse_drop::<T>() };
     let mut start = try_alloc_memory(arena, Layout::new::<T>())?.cast();
     // SAFETY: needs memory for a `MaybeUninit<T>`, aligned, not shared and valid as long as `arena`
     // is borrowed: promised by `Arena` for a layout of that type, and any bytes are a valid
@@ -293,10 +457,11 @@ fn try_alloc_uninit<A: Arena + ?Sized, T: Copy>(
 
 #[inline(always)]
 #[expect(clippy::mut_from_ref, reason = "every call returns memory of its own")]
-fn try_alloc_uninit_slice<A: Arena + ?Sized, T: Copy>(
+fn try_alloc_uninit_slice<A: Arena + ?Sized, T>(
     arena: &A,
     len: usize,
 ) -> Result<&mut [MaybeUninit<T>], AllocError> {
+    const { refuse_drop::<T>() };
     let Ok(layout) = Layout::array::<T>(len) else {
         return Err(too_large::<T>(len));
     };

@@ -22,7 +22,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::{AllocError, Arena};
+use crate::{AllocError, Arena, Scoped};
 
 /// More threads than this share shelves. An empty pool looks at all of them before it makes an
 /// object.
@@ -341,6 +341,34 @@ unsafe impl<A: Arena> Arena for Pooled<'_, A> {
 
     fn held_bytes(&self) -> usize {
         (**self).held_bytes()
+    }
+
+    #[inline]
+    unsafe fn resize_in_place(&self, start: NonNull<u8>, old: Layout, new_bytes: usize) -> bool {
+        // SAFETY: the contract is the same, and allocations are those of the guarded arena.
+        unsafe { (**self).resize_in_place(start, old, new_bytes) }
+    }
+}
+
+// SAFETY: scopes are those of the guarded arena, which can be reset only through a mutable borrow of
+// the guard.
+unsafe impl<A: Scoped> Scoped for Pooled<'_, A> {
+    type Scope<'a>
+        = A::Scope<'a>
+    where
+        Self: 'a;
+
+    #[inline]
+    fn scope(&self) -> Self::Scope<'_> {
+        (**self).scope()
+    }
+
+    #[inline]
+    fn keep<'a>(scope: Self::Scope<'a>)
+    where
+        Self: 'a,
+    {
+        A::keep(scope);
     }
 }
 

@@ -1,11 +1,14 @@
 //! What does an allocation cost, by size, by strategy, over cycles and between threads?
 
+use std::alloc::Layout;
+use std::cell::Cell;
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use arena::{Arena, Bump, Heap, Pool, Slab};
+use arena::{AllocError, Arena, Bump, BumpScope, Bumpalo, Heap, PerThread, Pool, Scoped, Slab};
 use bench_harness::{Group, Input, Lab, Rotation, Routine, Tally, race, shuffle};
 
 /// Allocations in an iteration of the groups that compare single allocations.
@@ -17,6 +20,7 @@ fn suite(lab: &mut Lab) {
     alloc_zeroed(lab);
     string(lab);
     cycle(lab);
+    cold(lab);
     node(lab);
     threads(lab);
     lab.section("Object pool");
@@ -76,23 +80,118 @@ where
     )
 }
 
+/// The least that a bump arena can do: it adds, compares with the end of its only block, and ends
+/// the program there.
+struct Floor {
+    block: Vec<MaybeUninit<u64>>,
+    next: Cell<NonNull<u8>>,
+    end: NonNull<u8>,
+}
+
+impl Default for Floor {
+    fn default() -> Self {
+        let mut block = Vec::with_capacity(BATCH * 4_096 / 8);
+        block.resize(BATCH * 4_096 / 8, MaybeUninit::uninit());
+        let Range { start, end } = block.as_mut_ptr_range();
+        let pointer = |place: *mut _| NonNull::new(place).expect("a block is not at 0").cast();
+        Self {
+            next: Cell::new(pointer(start)),
+            end: pointer(end),
+            block,
+        }
+    }
+}
+
+// SAFETY: returns memory of its block, each byte once before a reset, aligned to 8, the most that
+// this file asks of it. The block is freed with the arena, and moving the arena does not move it.
+unsafe impl Arena for Floor {
+    #[inline]
+    fn try_alloc_layout(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        debug_assert!(layout.align() == 8 && layout.size().is_multiple_of(8));
+        let start = self.next.get();
+        let end = start.as_ptr().wrapping_add(layout.size());
+        assert!(end <= self.end.as_ptr(), "the block is large enough");
+        // SAFETY: needs to stay inside the block: just compared with its end.
+        self.next.set(unsafe { start.add(layout.size()) });
+        Ok(start)
+    }
+
+    fn reset(&mut self) {
+        let start = self.block.as_mut_ptr();
+        self.next
+            .set(NonNull::new(start).expect("a block is not at 0").cast());
+    }
+
+    fn held_bytes(&self) -> usize {
+        size_of_val(&*self.block)
+    }
+}
+
+/// bumpalo with its usual settings, where [`Bumpalo`] aligns everything to 8 bytes.
+#[derive(Default)]
+struct BumpaloAsIs(bumpalo::Bump);
+
+// SAFETY: bumpalo returns memory of its own chunks, aligned as asked, never twice before a reset;
+// chunks are heap blocks, which do not move.
+unsafe impl Arena for BumpaloAsIs {
+    #[inline]
+    fn try_alloc_layout(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        Ok(self.0.alloc_layout(layout))
+    }
+
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.0.allocated_bytes_including_metadata()
+    }
+}
+
+/// The arena of the oxc parser.
+#[derive(Default)]
+struct Oxc(oxc_allocator::Allocator);
+
+// SAFETY: as for bumpalo, of which it is a copy that was developed further.
+unsafe impl Arena for Oxc {
+    #[inline]
+    fn try_alloc_layout(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        Ok(self.0.alloc_layout(layout))
+    }
+
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.0.capacity()
+    }
+}
+
 fn alloc(lab: &mut Lab) {
     let group = lab.group(
         "arena-alloc",
         "How long does one allocation take when its first bytes are written?",
     );
     group
-        .work("An iteration releases everything and allocates 1 000 objects whose layout is known at compile time; the first 8 bytes of each are written.")
+        .work("An iteration releases everything and allocates 1 000 objects whose layout is known at compile time; the first 8 bytes of each are written. `floor` adds and compares, in a block that is large enough; `bumpalo` and `oxc` are as they come, `bumpalo-8` aligns to 8 bytes at least, as `bump` does.")
         .axis("bytes an object")
         .unit("allocation")
         .per_element()
-        .baseline("heap");
+        .baseline("heap")
+        .quick_limit(64)
+        .standard_limit(1_024);
     fn size<const REST: usize>(group: &mut Group) {
         let bytes = || Input::number(REST + 8, BATCH as u64);
         let rest = || MaybeUninit::<[u8; REST]>::uninit();
         group.case("heap", bytes(), move || objects::<Heap, _>(rest));
         group.case("bump", bytes(), move || objects::<Bump, _>(rest));
+        group.case("bumpalo", bytes(), move || objects::<BumpaloAsIs, _>(rest));
+        group.case("bumpalo-8", bytes(), move || objects::<Bumpalo, _>(rest));
+        group.case("oxc", bytes(), move || objects::<Oxc, _>(rest));
+        group.case("bump-scope", bytes(), move || objects::<BumpScope, _>(rest));
         group.case("slab", bytes(), move || objects::<Slab, _>(rest));
+        group.case("floor", bytes(), move || objects::<Floor, _>(rest));
     }
     size::<0>(group);
     size::<56>(group);
@@ -111,7 +210,8 @@ fn alloc_zeroed(lab: &mut Lab) {
         .axis("bytes an object")
         .unit("allocation")
         .per_element()
-        .baseline("heap");
+        .baseline("heap")
+        .standard_limit(256);
     fn size<const REST: usize>(group: &mut Group) {
         let bytes = || Input::number(REST + 8, BATCH as u64);
         group.case("heap", bytes(), || objects::<Heap, _>(|| [0_u8; REST]));
@@ -178,7 +278,8 @@ fn string(lab: &mut Lab) {
         .axis("bytes a string")
         .unit("string")
         .per_element()
-        .baseline("heap");
+        .baseline("heap")
+        .standard_limit(61);
     for length in [0, 5, 20, 61, 138] {
         let input = || Input::number(length, BATCH as u64);
         group.case("heap", input(), move || strings::<Heap>(length));
@@ -213,7 +314,7 @@ fn cycle(lab: &mut Lab) {
         "What does it save to keep an arena's memory from one use to the next?",
     );
     group
-        .work("An iteration is one cycle: obtain an arena, allocate the objects of 64 bytes, release them. The layout is known at compile time. Over 100 cycles a kept arena must not grow, or the case fails.")
+        .work("An iteration is one cycle: obtain an arena, allocate the objects of 64 bytes, release them. The layout is known at compile time. Over 100 cycles a kept arena must not grow, or the case fails. What the system's allocator does with the memory of a dropped arena depends on what the process freed before: `new` may find it warm, as small ones do, or must fetch fresh pages; `arena-cold` has fresh ones only.")
         .axis("objects")
         .unit("object")
         .growth(true)
@@ -238,6 +339,13 @@ fn cycle(lab: &mut Lab) {
             assert_no_growth(&mut cycle);
             Routine::new(cycle, right)
         });
+        group.case("scope", count, move || {
+            let arena = Bump::default();
+            assert_kept(&arena.scope(), count);
+            let mut cycle = move || fill(&arena.scope(), count);
+            assert_no_growth(&mut cycle);
+            Routine::new(cycle, right)
+        });
         group.case("slab-reset", count, move || {
             assert_kept(&Slab::default(), count);
             let mut arena = Slab::default();
@@ -254,6 +362,66 @@ fn cycle(lab: &mut Lab) {
             let mut cycle = move || fill(&*pool.get(), count);
             assert_no_growth(&mut cycle);
             Routine::new(cycle, right)
+        });
+    }
+}
+
+/// Returns what the heap has free to the system, as other work, an idle time or another allocator
+/// might.
+fn give_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        unsafe extern "C" {
+            fn malloc_trim(pad: usize) -> std::ffi::c_int;
+        }
+        // SAFETY: a function of the system's library with this signature; memory in use stays.
+        unsafe { malloc_trim(0) };
+    }
+}
+
+fn cold(lab: &mut Lab) {
+    let group = lab.group(
+        "arena-cold",
+        "What does it cost to use memory for the first time?",
+    );
+    group
+        .work("An iteration is one cycle: obtain an arena with room for the objects of 64 bytes in one chunk, allocate them, release them. Before each the heap returns to the system what it has free, where it can (glibc), so that every page of a new arena is a fresh one; otherwise it would keep up to 64 MiB of them, and `new` would say what came before. `huge-pages` makes room in one chunk and asks for pages of 2 MiB, which not every system grants; `pooled` keeps its memory.")
+        .axis("objects")
+        .unit("object")
+        .growth(true)
+        .baseline("new")
+        .quick_limit(1_000);
+    for count in [16_384, 100_000, 1_000_000] {
+        let cycle = move |mut cycle: Box<dyn FnMut() -> usize>| {
+            Routine::prepared(
+                give_back,
+                move |()| cycle(),
+                move |filled: &usize| {
+                    assert_eq!(*filled, count);
+                },
+            )
+        };
+        let roomy = move |arena: Bump| {
+            let room = arena.try_reserve(64 * count);
+            room.expect("there is memory for the objects");
+            arena
+        };
+        group.case("new", count, move || {
+            cycle(Box::new(move || fill(&roomy(Bump::new()), count)))
+        });
+        // Less than a huge page is not worth one.
+        if 64 * count > 2 << 20 {
+            group.case("huge-pages", count, move || {
+                let huge = move || roomy(Bump::new().with_huge_pages());
+                assert_kept(&huge(), count);
+                cycle(Box::new(move || fill(&huge(), count)))
+            });
+        }
+        group.case("pooled", count, move || {
+            let pool = Pool::<Bump>::default();
+            let mut pooled = move || fill(&*pool.get(), count);
+            assert_no_growth(&mut pooled);
+            cycle(Box::new(pooled))
         });
     }
 }
@@ -377,16 +545,33 @@ fn threads(lab: &mut Lab) {
         "Do threads that allocate slow each other down?",
     );
     group
-        .work("Threads start together; in an iteration each allocates 1 000 objects of 64 bytes, a layout known at compile time, and releases them. Time is from the first start to the last end, with making and dropping an arena of one's own. `heap-handed-over` frees on another thread than allocated, so it begins with 2 threads.")
+        .work("Threads start together; in an iteration each allocates 1 000 objects of 64 bytes, a layout known at compile time, and releases them. Time is from the first start to the last end, with making and dropping an arena of one's own; `per-thread` keeps the arenas in one owner and releases by a scope. `heap-handed-over` frees on another thread than allocated, so it begins with 2 threads.")
         .axis("threads")
         .unit("allocation")
         .per_element()
-        .baseline("heap");
+        .baseline("heap")
+        .standard_limit(2);
     for threads in [1, 2, 4] {
         let input = || Input::number(threads, (threads * BATCH) as u64);
         group.case("heap", input(), move || own_arenas::<Heap>(threads));
         group.case("bump-per-thread", input(), move || {
             own_arenas::<Bump>(threads)
+        });
+        group.case("per-thread", input(), move || {
+            let mut last = PerThread::<Bump>::default();
+            Routine::timed(
+                move |iterations| {
+                    last.reset();
+                    let arenas = &last;
+                    race(threads, |_| {
+                        (0..iterations)
+                            .map(|_| fill(&arenas.get().scope(), BATCH))
+                            .sum::<usize>()
+                            == iterations as usize * BATCH
+                    })
+                },
+                move |right| assert_eq!(*right, vec![true; threads], "every thread does its work"),
+            )
         });
         group.case("bump-shared", input(), move || {
             let arena = Mutex::new(Bump::default());
@@ -491,7 +676,8 @@ fn pool_threads(lab: &mut Lab) {
         .axis("threads")
         .unit("get")
         .per_element()
-        .baseline("new");
+        .baseline("new")
+        .standard_limit(2);
     for threads in [1, 2, 4] {
         let input = || Input::number(threads, (threads * BATCH) as u64);
         group.case("new", input(), move || {
@@ -539,7 +725,8 @@ fn pool_prewarm(lab: &mut Lab) {
         .axis("buffers held at once")
         .unit("get")
         .per_element()
-        .baseline("cold");
+        .baseline("cold")
+        .standard_limit(100);
     for count in [10, 100, 1_000] {
         let case = move |prewarmed: usize| {
             Routine::prepared(

@@ -1,10 +1,10 @@
 //! What do building and running a graph cost, by shape, size, strategy, grain and workers?
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 
-use arena::{Arena, Bump, Heap, Slab};
+use arena::{Arena, Bump, BumpScope, Bumpalo, Heap, Pool, Slab};
 use bench_harness::{Group, Input, Lab, Rotation, Routine, shuffle, spin};
 use engine::{Builder, Dag, IdBuilder, NodeError, NodeId, Outcome, Run, Shape, Strategy, shape};
 
@@ -77,7 +77,7 @@ fn build(lab: &mut Lab, kind: &'static str) {
         "How long does building a graph take, by where its nodes are stored?",
     );
     group
-        .work("An iteration interns the string ids, checks the graph, stores it and drops it; nothing is said in advance about its size, and up to 16 graphs take turns. `by-hand` is what one writes without an engine: a map from ids to indices and a boxed closure a node.")
+        .work("An iteration interns the string ids, checks the graph, stores it and drops it; nothing is said in advance about its size, and up to 16 graphs take turns. `by-hand` is what one writes without an engine: a map from ids to indices and a boxed closure a node. `pooled` is `bump` with memory that it keeps.")
         .axis("nodes")
         .unit("node")
         .growth(true)
@@ -94,9 +94,21 @@ fn build(lab: &mut Lab, kind: &'static str) {
                 |right| assert!(right, "every edge is there"),
             )
         });
-        group.case("heap", nodes, move || builds::<Heap>(kind, nodes));
-        group.case("slab", nodes, move || builds::<Slab>(kind, nodes));
-        group.case("bump", nodes, move || builds::<Bump>(kind, nodes));
+        group.case("heap", nodes, move || builds(kind, nodes, Heap::new));
+        group.case("slab", nodes, move || builds(kind, nodes, Slab::new));
+        group.case("bump", nodes, move || builds(kind, nodes, Bump::new));
+        // One shape and two sizes will do for arenas that differ little.
+        if kind == "random" && [1_000, 100_000].contains(&nodes) {
+            group.case("bumpalo", nodes, move || builds(kind, nodes, Bumpalo::new));
+            group.case("bump-scope", nodes, move || {
+                builds(kind, nodes, BumpScope::new)
+            });
+            group.case("pooled", nodes, move || {
+                // A graph owns its arena, so what that is borrowed from is there for ever.
+                static POOL: LazyLock<Pool<Bump>> = LazyLock::new(Pool::default);
+                builds(kind, nodes, || POOL.get())
+            });
+        }
     }
 }
 
@@ -104,13 +116,17 @@ fn rotation(kind: &'static str, nodes: usize) -> Rotation<Shape> {
     Rotation::new(nodes, |seed| renamed(&shape_of(kind, nodes, seed), seed))
 }
 
-fn builds<A: Arena + Default + Send + 'static>(kind: &'static str, nodes: usize) -> Routine {
+fn builds<A: Arena + Send + 'static>(
+    kind: &'static str,
+    nodes: usize,
+    arena: impl Fn() -> A + 'static,
+) -> Routine {
     let mut shapes = rotation(kind, nodes);
     Routine::new(
         move || {
             let shape = shapes.turn();
             let dag = shape
-                .build(A::default(), |_| |_: &Run<'_>| Ok(()))
+                .build(arena(), |_| |_: &Run<'_>| Ok(()))
                 .expect("a valid shape");
             (dag.len(), dag.edge_count() == shape.edge_count())
         },

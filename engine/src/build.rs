@@ -164,10 +164,7 @@ impl Builder {
     ///
     /// The room that is not used stays with the graph.
     pub fn with_capacity(nodes: usize, edges: usize) -> Self {
-        let arena = Bump::default();
-        // SAFETY: the builder, and after it the graph, has the draft before the arena.
-        let draft = unsafe { Draft::in_arena(&arena, nodes, edges, Dag::renumbering_bytes(nodes)) };
-        Self::sized(arena, draft, nodes)
+        Self::with_capacity_in(Bump::default(), nodes, edges)
     }
 }
 
@@ -182,6 +179,38 @@ impl<A: Arena + Send + 'static> Builder<A> {
     pub fn in_arena(arena: A) -> Self {
         let draft = Draft::with_capacity(START_NODES, START_NODES);
         Self::sized(arena, draft, START_NODES)
+    }
+
+    /// A builder with room for `nodes` nodes and `edges` edges that keeps everything in `arena`,
+    /// which the graph will own.
+    ///
+    /// The room that is not used stays with the graph.
+    ///
+    /// # Examples
+    ///
+    /// Graphs that come and go use the same memory again:
+    ///
+    /// ```
+    /// use std::sync::LazyLock;
+    ///
+    /// use arena::{Bump, Pool};
+    /// use engine::Builder;
+    ///
+    /// static ARENAS: LazyLock<Pool<Bump>> = LazyLock::new(Pool::default);
+    ///
+    /// for _ in 0..3 {
+    ///     let mut graph = Builder::with_capacity_in(ARENAS.get(), 2, 1);
+    ///     graph.node("fetch", [], |_| Ok(()))?;
+    ///     graph.node("parse", ["fetch"], |_| Ok(()))?;
+    ///     assert_eq!(graph.build()?.len(), 2);
+    /// }
+    /// assert_eq!(ARENAS.stats().created, 1);
+    /// # Ok::<(), engine::BuildError>(())
+    /// ```
+    pub fn with_capacity_in(arena: A, nodes: usize, edges: usize) -> Self {
+        // SAFETY: the builder, and after it the graph, has the draft before the arena.
+        let draft = unsafe { Draft::in_arena(&arena, nodes, edges, Dag::renumbering_bytes(nodes)) };
+        Self::sized(arena, draft, nodes)
     }
 
     fn sized(arena: A, draft: Draft, names: usize) -> Self {

@@ -4,10 +4,12 @@ use std::alloc::Layout;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 
-use arena::{AllocError, Arena, Bump};
+use arena::{
+    AllocError, Arena, Bump, BumpScope, Bumpalo, Dropping, Heap, Metered, PerThread, Pool, Slab,
+};
 use engine::{BuildError, Builder, NodeError, Run, Scheduler, Sequential};
 
 /// Counts how often it is dropped.
@@ -89,6 +91,58 @@ fn closures_are_dropped_when_a_build_fails() {
             graph.build(),
             Err(BuildError::UnknownDependency { .. })
         ));
+    });
+}
+
+/// Builds graphs in arenas that `make` makes and runs and drops them on another thread.
+fn check_arena<A: Arena + Send + 'static>(make: impl Fn() -> A) {
+    let nodes = [("a", "b"), ("b", ""), ("c", "a"), ("d", "b")];
+    let run_elsewhere = |graph: Builder<A>| {
+        let dag = graph.build().unwrap();
+        let run = move || assert!(Sequential.run(&dag).all_completed());
+        std::thread::spawn(run).join().unwrap();
+    };
+    check(make(), &nodes, run_elsewhere);
+    check(make(), &nodes, drop);
+
+    let drops = Arc::new(AtomicUsize::new(0));
+    let mut sized = Builder::with_capacity_in(make(), 100, 99);
+    for node in 0..100 {
+        let dependency = (node > 0).then(|| (node - 1).to_string());
+        let id = node.to_string();
+        sized
+            .node(&id, dependency.as_deref(), work(&drops))
+            .unwrap();
+    }
+    run_elsewhere(sized);
+    assert_eq!(drops.load(Ordering::Relaxed), 100);
+}
+
+#[test]
+fn graphs_live_in_any_arena() {
+    static POOL: LazyLock<Pool<Bump>> = LazyLock::new(Pool::default);
+    check_arena(Bump::new);
+    check_arena(|| Bump::new().with_huge_pages());
+    check_arena(|| Bump::new().with_max_chunk(100));
+    check_arena(Bumpalo::new);
+    check_arena(BumpScope::new);
+    check_arena(Heap::new);
+    check_arena(Slab::new);
+    check_arena(|| POOL.get());
+    check_arena(|| Metered::new(Bump::new()));
+    check_arena(|| Dropping::new(Bump::new()));
+    check_arena(PerThread::<Bump>::new);
+}
+
+#[test]
+fn a_graph_beyond_the_budget_of_its_arena_is_refused() {
+    let arena = Metered::new(Bump::new()).with_budget(10_000);
+    check(arena, &[("a", ""), ("b", "a")], |graph| {
+        graph.build().unwrap();
+    });
+    let arena = Metered::new(Bump::new()).with_budget(50);
+    check(arena, &[("a", ""), ("b", "a")], |graph| {
+        assert!(matches!(graph.build(), Err(BuildError::OutOfMemory(_))));
     });
 }
 

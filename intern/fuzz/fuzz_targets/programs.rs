@@ -1,17 +1,7 @@
 //! Interners do what a plain model of them does, whatever the program: one thread on `Compact`, two on
 //! `Concurrent`.
 //!
-//! `cargo +nightly fuzz run --fuzz-dir intern/fuzz programs` runs it where cargo-fuzz is installed.
-//! Elsewhere, plain cargo does, with the flags that cargo-fuzz would give:
-//!
-//! ```text
-//! RUSTFLAGS="--cfg fuzzing -Zsanitizer=address -Ccodegen-units=1 -Cdebug-assertions
-//!     -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
-//!     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters
-//!     -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares" \
-//! cargo +nightly run --release --locked --manifest-path intern/fuzz/Cargo.toml \
-//!     --target x86_64-unknown-linux-gnu --bin programs -- -max_total_time=120
-//! ```
+//! `make fuzz` runs it.
 #![no_main]
 
 use std::collections::HashMap;
