@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::ptr;
 use std::sync::Mutex;
 
-use arena::{Arena, Bump, Heap, Slab};
+use arena::{Arena, Bump, BumpScope, Bumpalo, Heap, Slab};
 use bench_harness::workload::{Allocation, Interning};
 use bench_harness::{Lab, Routine};
 use intern::{
@@ -21,6 +21,8 @@ type Make<T> = fn(&T) -> Routine;
 /// The arenas. A new strategy is a line here.
 const ARENAS: &[(&str, Make<Allocation>)] = &[
     ("bump", arena::<Bump>),
+    ("bumpalo", arena::<Bumpalo>),
+    ("bump-scope", arena::<BumpScope>),
     ("slab", arena::<Slab>),
     ("heap", arena::<Heap>),
 ];
