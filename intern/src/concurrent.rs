@@ -4,6 +4,20 @@
 //! holds them too. Records, lists and tables never move while they can be read. So to find a known
 //! string and to resolve a symbol are loads, and only new strings of the same table wait for each
 //! other.
+//!
+//! What was compared, in ns a string for each of two threads that intern into 100 000 known strings of
+//! 28 bytes, by how many of theirs are known (2-core x86-64 VM, 2026-11, medians of 7 rounds in turn):
+//!
+//! | | 99 % | 90 % | 50 % |
+//! |---|---|---|---|
+//! | this | 31 | 56 | 157 |
+//! | addresses instead of positions in the tables, in groups of seven | 35 | 55 | 144 |
+//! | internity's `ThreadedLexicon`, which resolves only when it is frozen | 72 | 113 | 191 |
+//! | lasso's `ThreadedRodeo`, with Fx | 91 | 181 | 454 |
+//!
+//! In another run, numbering strings by shards instead of by one counter took 129 instead of 165 ns at
+//! 50 %; symbols would not be dense. Spreading the list of positions, so that threads do not write the
+//! same lines, and a lock that spins changed nothing.
 
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;

@@ -7,7 +7,8 @@
 //! can be reading: that is known when the shard is borrowed exclusively, and not before. Together they
 //! are at most as large as the table in use.
 //!
-//! What was compared to keeping them is `crossbeam-epoch`, whose pin costs each look-up a fence.
+//! The alternative is `crossbeam-epoch`, by which readers announce themselves: its `pin` alone takes
+//! 10 ns (2-core x86-64 VM, 2026-11), as long as finding a string among a thousand.
 
 use std::ops::Range;
 use std::ptr;
