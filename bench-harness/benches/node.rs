@@ -455,7 +455,8 @@ fn blocking(lab: &mut Lab) {
         .unit("task")
         .per_element()
         .baseline("direct-threads")
-        .quick_limit(100);
+        .quick_limit(100)
+        .standard_limit(100);
     for tasks in [10, 100, 1_000] {
         group.case("direct-threads", tasks, move || {
             Routine::new(
