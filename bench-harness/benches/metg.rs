@@ -51,10 +51,7 @@ fn one_worker(lab: &mut Lab, pattern: Pattern) {
         "How small may tasks be for one worker to spend half of its time on them?",
     );
     group.work(&format!("{WORK} `bare-loop` calls the same boxed closures in order, without an engine: what the tasks themselves cost."));
-    // One worker takes tasks of a wide graph as it takes those of a narrow one.
-    describe(group, pattern)
-        .baseline("bare-loop")
-        .standard_limit(16);
+    describe(group, pattern).baseline("bare-loop");
     for width in WIDTHS {
         let input = input(pattern, width);
         group.case("bare-loop", input.clone(), move || {
@@ -97,10 +94,10 @@ fn two_workers(lab: &mut Lab, pattern: Pattern) {
 /// What the groups have in common.
 fn describe(group: &mut Group, pattern: Pattern) -> &mut Group {
     group.axis("tasks a step").unit("task").per_element();
+    // Every search takes as long as several other cases.
+    group.standard_limit(16);
     match pattern {
         Pattern::Stencil => group.quick_limit(16),
-        // The square of the width in edges a step.
-        Pattern::AllToAll => group.quick_limit(0).standard_limit(16),
         _ => group.quick_limit(0),
     }
 }

@@ -17,7 +17,9 @@
 //!
 //! In another run, numbering strings by shards instead of by one counter took 129 instead of 165 ns at
 //! 50 %; symbols would not be dense. Spreading the list of positions, so that threads do not write the
-//! same lines, and a lock that spins changed nothing.
+//! same lines, and a lock that spins changed nothing. The length of a string beside its position in that
+//! list, so that resolving does not wait for the record's header, took 7.2 instead of 7.9 ns to resolve
+//! one of 100 000 strings and 19 instead of 16 of a million, with 4 bytes more for each.
 
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
