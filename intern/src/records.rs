@@ -18,6 +18,9 @@ const STATIC: u8 = 254;
 /// In place of this length and of longer ones: 4 bytes of length follow, then the string.
 const LONG: u8 = 255;
 
+/// How far the length of a record is shifted to the left in its place.
+const LENGTH_SHIFT: u32 = 56;
+
 /// Records by their positions, which are never 0.
 #[derive(Debug)]
 pub(crate) struct Records {
@@ -53,6 +56,16 @@ pub(crate) enum Source<'a> {
 }
 
 impl Source<'_> {
+    /// What the header says of the length.
+    #[inline]
+    fn header_length(self) -> u8 {
+        match self {
+            Self::Copied(string) if string.len() < usize::from(STATIC) => string.len() as u8,
+            Self::Copied(_) => LONG,
+            Self::Static(_) => STATIC,
+        }
+    }
+
     /// Bytes of the record.
     #[inline]
     pub(crate) fn record_bytes(self) -> usize {
@@ -122,16 +135,14 @@ impl Records {
         };
         let (header, rest) = record.split_at_mut(HEADER as usize);
         let [a, b, c, d] = symbol.number().to_le_bytes();
-        let length = match source {
+        match source {
             Source::Copied(string) if string.len() < usize::from(STATIC) => {
                 L::copy(string, rest);
-                string.len() as u8
             }
             Source::Copied(string) => {
                 let (length, rest) = rest.split_at_mut(size_of::<u32>());
                 length.write_copy_of_slice(&(string.len() as u32).to_le_bytes());
                 rest.write_copy_of_slice(string);
-                LONG
             }
             Source::Static(string) => {
                 let (address, length) = rest.split_at_mut(size_of::<usize>());
@@ -139,10 +150,9 @@ impl Records {
                 // SAFETY: needs room for a pointer, which may be unaligned: half of the rest.
                 unsafe { address.write_unaligned(string.as_ptr()) };
                 length.write_copy_of_slice(&string.len().to_ne_bytes());
-                STATIC
             }
-        };
-        header.write_copy_of_slice(&[a, b, c, d, length]);
+        }
+        header.write_copy_of_slice(&[a, b, c, d, source.header_length()]);
     }
 
     /// The symbol of a record if it is a copy of `string`, which is of that class and shorter than
@@ -209,17 +219,34 @@ impl Records {
     pub(crate) unsafe fn string(&self, position: u32) -> &str {
         // SAFETY: the caller's word.
         let (record, header) = unsafe { self.header(position) };
-        let rest = record.wrapping_add(HEADER as usize);
-        let (bytes, length) = match header.length {
-            // SAFETY: needs a record of such a header.
-            STATIC.. => unsafe { elsewhere(rest, header.length) },
-            length => (rest, usize::from(length)),
-        };
-        // SAFETY: needs so many bytes that nobody writes: the record has them, or says where they are.
-        let bytes = unsafe { std::slice::from_raw_parts(bytes, length) };
-        debug_assert!(std::str::from_utf8(bytes).is_ok());
-        // SAFETY: needs a string, which records are written from.
-        unsafe { std::str::from_utf8_unchecked(bytes) }
+        // SAFETY: the caller's word; the length is that of the header.
+        unsafe { string_at(record, header.length) }
+    }
+
+    /// The address of a record with that length in its header, and the length in the highest byte,
+    /// which is 0 in addresses of a process: who resolves waits for nothing but the string.
+    pub(crate) fn place(&self, position: u32, source: Source<'_>) -> *mut u8 {
+        const { assert!(usize::BITS == 64, "an address leaves a byte for the length") };
+        let record = self.record(position).cast_mut();
+        assert!(
+            record.addr() >> LENGTH_SHIFT == 0,
+            "an address of a process has 56 bits"
+        );
+        let length = usize::from(source.header_length());
+        record.map_addr(|address| address | length << LENGTH_SHIFT)
+    }
+
+    /// The string of a record.
+    ///
+    /// # Safety
+    ///
+    /// [`place`](Self::place) gave the place of it, and the record was written before.
+    #[inline(always)]
+    pub(crate) unsafe fn string_in(&self, place: *mut u8) -> &str {
+        let length = (place.addr() >> LENGTH_SHIFT) as u8;
+        let record = place.map_addr(|address| address & ((1 << LENGTH_SHIFT) - 1));
+        // SAFETY: needs a record of that length, which lives as long as `self`: the caller's word.
+        unsafe { string_at(record, length) }
     }
 
     /// Has the processor fetch a record of up to 32 bytes.
@@ -253,6 +280,26 @@ impl Records {
     fn record(&self, position: u32) -> *const u8 {
         self.bytes.pointer(position).cast()
     }
+}
+
+/// The string of a record, of which the header has that `length`.
+///
+/// # Safety
+///
+/// There is a record of that length, which lives as long as the string is used.
+#[inline(always)]
+unsafe fn string_at<'a>(record: *const u8, length: u8) -> &'a str {
+    let rest = record.wrapping_add(HEADER as usize);
+    let (bytes, length) = match length {
+        // SAFETY: needs a record of such a header.
+        STATIC.. => unsafe { elsewhere(rest, length) },
+        length => (rest, usize::from(length)),
+    };
+    // SAFETY: needs so many bytes that nobody writes: the record has them, or says where they are.
+    let bytes = unsafe { std::slice::from_raw_parts(bytes, length) };
+    debug_assert!(std::str::from_utf8(bytes).is_ok());
+    // SAFETY: needs a string, which records are written from.
+    unsafe { std::str::from_utf8_unchecked(bytes) }
 }
 
 /// What a record begins with.

@@ -297,6 +297,17 @@ impl Shard {
         self.table.table().groups.len() * SLOTS
     }
 
+    /// The positions that were added, as far as they are seen.
+    pub(crate) fn positions(&self) -> impl Iterator<Item = u32> {
+        let groups = self.table.table().groups.iter();
+        groups.flat_map(|group| {
+            let filled = Slots::free(group.tags()).first().unwrap_or(SLOTS);
+            // `Relaxed`: the tags were acquired.
+            let positions = group.positions[..filled].iter();
+            positions.map(|position| position.load(Ordering::Relaxed))
+        })
+    }
+
     /// Groups that are looked at to find `position`, added under that hash; nothing when it is not
     /// found.
     pub(crate) fn probes(&self, hash: u64, position: u32) -> Option<usize> {

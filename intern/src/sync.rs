@@ -12,8 +12,8 @@ pub(crate) trait Blank: Sized {
     fn blank(count: usize) -> Option<Box<[Self]>>;
 }
 
-impl Blank for AtomicU32 {
-    /// All are 0.
+impl<T> Blank for AtomicPtr<T> {
+    /// All are null.
     fn blank(count: usize) -> Option<Box<[Self]>> {
         let layout = Layout::array::<Self>(count).ok()?;
         assert!(layout.size() > 0, "a slice that is allocated has a size");
@@ -24,7 +24,7 @@ impl Blank for AtomicU32 {
         }
         let slice = std::ptr::slice_from_raw_parts_mut(memory, count);
         // SAFETY: needs memory of the global allocator with the layout of the slice, that holds so
-        // many values: an atomic of bytes 0 is 0.
+        // many values: a pointer of bytes 0 is null.
         Some(unsafe { Box::from_raw(slice) })
     }
 }
@@ -38,22 +38,29 @@ mod tests {
 
     #[test]
     fn elements_are_zero_and_stay_where_they_are() {
-        let list = Growing::<AtomicU32>::new();
+        let list = Growing::<AtomicPtr<u8>>::new();
         assert!(list.get(0).is_none());
         assert!(list.get(u32::MAX).is_none());
-        let budget = Budget::new(4 * (1024 + 2048 + 4096));
+        let budget = Budget::new(8 * (1024 + 2048 + 4096));
         list.need(3000, &budget).unwrap();
         list.need(1024, &budget).unwrap();
-        assert_eq!(budget.held(), 4 * 2048, "both are in the same segment");
+        assert_eq!(budget.held(), 8 * 2048, "both are in the same segment");
         let first = list.get(1024).unwrap();
         assert!(list.get(1023).is_none());
-        assert!((1024..3072).all(|index| list.get(index).unwrap().load(Ordering::Relaxed) == 0));
-        first.store(7, Ordering::Relaxed);
+        assert!((1024..3072).all(|index| {
+            let element = list.get(index).unwrap();
+            element.load(Ordering::Relaxed).is_null()
+        }));
+        let mut byte = 7;
+        first.store(&raw mut byte, Ordering::Relaxed);
         list.need(0, &budget).unwrap();
         list.need(5000, &budget).unwrap();
         list.need(8000, &budget).unwrap_err();
         assert!(list.get(8000).is_none());
-        assert_eq!(list.get(1024).unwrap().load(Ordering::Relaxed), 7);
+        assert!(std::ptr::eq(
+            list.get(1024).unwrap().load(Ordering::Relaxed),
+            &raw const byte
+        ));
         assert!(std::ptr::eq(list.pointer(1024), first));
     }
 }
