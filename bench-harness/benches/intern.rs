@@ -1,5 +1,7 @@
 //! Which interner finds, adds and resolves strings fastest, and what does it hold?
 
+mod plain;
+
 use std::collections::HashMap;
 use std::sync::Mutex;
 
@@ -9,6 +11,7 @@ use intern::{
 };
 use internity::{Sym, ThreadedLexicon};
 use oorandom::Rand64;
+use plain::Plain;
 
 /// Look-ups in an iteration of the groups over known strings, at most.
 const BATCH: usize = 10_000;
@@ -96,37 +99,6 @@ fn words(count: usize) -> Vec<String> {
             ),
         })
         .collect()
-}
-
-/// The plain way: a map from owned strings, and a list of them to resolve.
-#[derive(Default)]
-struct Plain {
-    symbols: HashMap<String, Symbol>,
-    strings: Vec<String>,
-}
-
-impl Interner for Plain {
-    fn intern(&mut self, string: &str) -> Symbol {
-        if let Some(&symbol) = self.symbols.get(string) {
-            return symbol;
-        }
-        let symbol = Symbol::from_index(self.strings.len() as u32);
-        self.symbols.insert(string.to_owned(), symbol);
-        self.strings.push(string.to_owned());
-        symbol
-    }
-
-    fn get(&self, string: &str) -> Option<Symbol> {
-        self.symbols.get(string).copied()
-    }
-
-    fn resolve(&self, symbol: Symbol) -> &str {
-        &self.strings[symbol.index()]
-    }
-
-    fn len(&self) -> usize {
-        self.strings.len()
-    }
 }
 
 /// The peer `internity`, for one thread. Its symbols are numbered like ours.

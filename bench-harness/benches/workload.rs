@@ -3,17 +3,17 @@
 //! There are cases only where a workload file is given; the global allocators have theirs in their
 //! own binaries.
 
+mod plain;
+
 use std::alloc::{GlobalAlloc, Layout};
-use std::collections::HashMap;
 use std::ptr;
 use std::sync::Mutex;
 
 use arena::{Arena, Bump, BumpScope, Bumpalo, Heap, Slab};
 use bench_harness::workload::{Allocation, Interning};
 use bench_harness::{Lab, Routine};
-use intern::{
-    Compact, Concurrent, Interner, Rodeo, Sharded, StringInterner, Symbol, ThreadedRodeo,
-};
+use intern::{Compact, Concurrent, Interner, Rodeo, Sharded, StringInterner, ThreadedRodeo};
+use plain::Plain;
 
 /// Makes the routine of a strategy for what a workload asks for.
 type Make<T> = fn(&T) -> Routine;
@@ -149,35 +149,4 @@ fn locked<I: Interner + Default + Send + 'static>(interning: &Interning) -> Rout
         },
         |interner| interner.lock().expect("no thread panics").len(),
     )
-}
-
-/// The plain way: a map from owned strings, and a list of them to resolve.
-#[derive(Default)]
-struct Plain {
-    symbols: HashMap<String, Symbol>,
-    strings: Vec<String>,
-}
-
-impl Interner for Plain {
-    fn intern(&mut self, string: &str) -> Symbol {
-        if let Some(&symbol) = self.symbols.get(string) {
-            return symbol;
-        }
-        let symbol = Symbol::from_index(self.strings.len() as u32);
-        self.symbols.insert(string.to_owned(), symbol);
-        self.strings.push(string.to_owned());
-        symbol
-    }
-
-    fn get(&self, string: &str) -> Option<Symbol> {
-        self.symbols.get(string).copied()
-    }
-
-    fn resolve(&self, symbol: Symbol) -> &str {
-        &self.strings[symbol.index()]
-    }
-
-    fn len(&self) -> usize {
-        self.strings.len()
-    }
 }
