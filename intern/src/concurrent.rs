@@ -49,7 +49,8 @@ const BLOCK_BYTES: Range<usize> = 128..4096;
 /// Symbols are dense once no thread is interning. New strings take the lock of one of 32 shards. Holds
 /// 5 bytes a string beside the strings themselves, 8 bytes in a list and 7 to 14 in a table; each
 /// list and table doubles when it is full, and replaced tables, together as large as those in use, are
-/// kept until [`reclaim`](Self::reclaim) or the end.
+/// kept until [`reclaim`](Self::reclaim) or the end. Needs addresses of 64 bits whose highest byte is
+/// not used: where the system puts tags into it, interning panics.
 ///
 /// Strings are hashed with [`Folded`] unless another hasher is given; strings that a stranger chooses
 /// want one with a secret key, such as [`RandomState`](std::hash::RandomState).
@@ -279,8 +280,7 @@ impl<S: BuildHasher> Concurrent<S> {
             }
             for &hash in &hashes[..strings.len()] {
                 if let Some(position) = self.shard(hash).likely(hash) {
-                    // SAFETY: needs the position of a record: the invariant of `shards`.
-                    unsafe { self.records.prefetch(position) };
+                    self.records.prefetch(position);
                 }
             }
             for (&hash, string) in hashes.iter().zip(strings) {
@@ -415,6 +415,7 @@ impl<S: BuildHasher> Concurrent<S> {
         self.places
             .need(last.ok_or(InternError::TooManyStrings)?, &self.budget)?;
         let position = self.take(locked.block(), source.record_bytes())?;
+        let place = self.records.place(position, source);
         // Nothing fails from here on, so that no index is left out. `AcqRel`: the segment of the index
         // may have been needed by a thread that was numbered before, and not by this one.
         let index = self.next.0.fetch_add(1, Ordering::AcqRel);
@@ -423,7 +424,7 @@ impl<S: BuildHasher> Concurrent<S> {
         unsafe { self.records.write::<L>(position, symbol, source) };
         let entry = self.places.get(index).expect("the segment was needed");
         // `Release`: publishes the record to who resolves.
-        entry.store(self.records.place(position, source), Ordering::Release);
+        entry.store(place, Ordering::Release);
         // Publishes the record to who interns.
         locked.add(hash, vacancy, position);
         Ok(self.owner.mark(symbol))
@@ -434,10 +435,9 @@ impl<S: BuildHasher> Concurrent<S> {
         // Given back when the hasher panics, too.
         let taken = self.budget.take(locked.needed_bytes())?;
         let grown = locked.grow(
-            // SAFETY: needs the position of a record: the invariant of `shards`.
-            |position| unsafe { self.records.prefetch(position) },
+            |position| self.records.prefetch(position),
             |position| {
-                // SAFETY: the same.
+                // SAFETY: needs the position of a record: the invariant of `shards`.
                 self.hash(unsafe { self.records.string(position) }.as_bytes())
             },
         );

@@ -225,6 +225,10 @@ impl Records {
 
     /// The address of a record with that length in its header, and the length in the highest byte,
     /// which is 0 in addresses of a process: who resolves waits for nothing but the string.
+    ///
+    /// # Panics
+    ///
+    /// Panics when it is not 0.
     pub(crate) fn place(&self, position: u32, source: Source<'_>) -> *mut u8 {
         const { assert!(usize::BITS == 64, "an address leaves a byte for the length") };
         let record = self.record(position).cast_mut();
@@ -250,12 +254,8 @@ impl Records {
     }
 
     /// Has the processor fetch a record of up to 32 bytes.
-    ///
-    /// # Safety
-    ///
-    /// At `position`, a record was written before.
     #[inline(always)]
-    pub(crate) unsafe fn prefetch(&self, position: u32) {
+    pub(crate) fn prefetch(&self, position: u32) {
         let record = self.record(position);
         crate::prefetch_at(record);
         crate::prefetch_at(record.wrapping_add(HEADER as usize + 32));
