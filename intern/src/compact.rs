@@ -35,8 +35,9 @@ use crate::{Folded, InternError, Interner, Owner, Symbol, prefetch, unknown};
 
 /// An interner for one thread that keeps all strings in one text.
 ///
-/// Holds 5 bytes a string beside the strings themselves, 4 bytes in a list and 7 to 14 in the table; table and list double when they are full, the text grows by its
-/// size, above 8 MiB by half and above 16 MiB by an eighth.
+/// Holds 5 bytes a string beside the strings themselves, 4 bytes in a list and 7 to 14 in the table;
+/// table and list double when they are full, the text grows by its size, above 8 MiB by half and above
+/// 16 MiB by an eighth.
 ///
 /// Strings are hashed with [`Folded`] unless another hasher is given; strings that a stranger chooses
 /// want one with a secret key, such as [`RandomState`](std::hash::RandomState).
@@ -110,7 +111,7 @@ const FEWEST_GROUPS: usize = 2;
 const AHEAD: usize = 16;
 
 /// Bytes of table and text from which batches are looked for together: smaller ones stay in the
-/// cache, where it costs 3 ns a string and gains nothing.
+/// cache, where it costs 2 ns a string and gains nothing.
 const AHEAD_FROM_BYTES: usize = 512 << 10;
 
 /// A string that an interner does not hold; see [`Compact::find`].
