@@ -45,6 +45,9 @@ impl Counters {
     }
 }
 
+#[cfg(target_os = "linux")]
+pub(crate) use system::Running;
+
 #[cfg(not(target_os = "linux"))]
 mod system {
     use super::{Counters, Meter};
@@ -191,6 +194,59 @@ mod system {
         }
     }
 
+    /// Cycles and instructions of this thread and of all that it starts from now on, for turns.
+    ///
+    /// They always count, and what is read at both ends of a turn is subtracted: what threads that
+    /// have ended counted cannot be reset.
+    pub(crate) struct Running {
+        counters: [Counter; 2],
+        before: [Option<CountAndTime>; 2],
+    }
+
+    impl Running {
+        /// `None` where the processor does not count.
+        pub(crate) fn open() -> Option<Self> {
+            Self::counting([
+                Builder::new(Hardware::CPU_CYCLES),
+                Builder::new(Hardware::INSTRUCTIONS),
+            ])
+        }
+
+        fn counting(events: [Builder<'_>; 2]) -> Option<Self> {
+            let [one, other] = events.map(|mut event| {
+                let mut counter = event.inherit(true).build().ok()?;
+                counter.enable().ok().map(|()| counter)
+            });
+            Some(Self {
+                counters: [one?, other?],
+                before: [None; 2],
+            })
+        }
+
+        pub(crate) fn start(&mut self) {
+            self.before = self.now();
+        }
+
+        /// Cycles and instructions since the start.
+        pub(crate) fn stop(&mut self) -> [Option<u64>; 2] {
+            let now = self.now();
+            let [one, other] = [0, 1].map(|event| {
+                let (now, before) = now[event].as_ref().zip(self.before[event].as_ref())?;
+                whole(CountAndTime {
+                    count: now.count - before.count,
+                    time_enabled: now.time_enabled - before.time_enabled,
+                    time_running: now.time_running - before.time_running,
+                })
+            });
+            [one, other]
+        }
+
+        fn now(&mut self) -> [Option<CountAndTime>; 2] {
+            let [one, other] = &mut self.counters;
+            [one, other].map(|counter| counter.read_count_and_time().ok())
+        }
+    }
+
     /// The figure of a counter that ran all the time: one that took turns with others on too few
     /// counters of the processor can only guess, and one that never ran says 0.
     fn whole(read: CountAndTime) -> Option<u64> {
@@ -310,6 +366,32 @@ mod system {
                 work(&mut Nothing);
             });
             assert!(outside.unwrap().page_faults < Some(10));
+        }
+
+        #[test]
+        fn turn_has_what_threads_do_that_were_started_after_the_counters() {
+            let events = [
+                Builder::new(Software::TASK_CLOCK),
+                Builder::new(Software::PAGE_FAULTS),
+            ];
+            let Some(mut running) = Running::counting(events) else {
+                println!("skipped: this system does not let programs count page faults");
+                return;
+            };
+            let touch = |pages: usize| {
+                std::thread::spawn(move || black_box(vec![1_u8; pages * 4096]).len())
+                    .join()
+                    .unwrap()
+            };
+            touch(5_000);
+            running.start();
+            touch(1_000);
+            let [clock, few] = running.stop();
+            running.start();
+            let [_, none] = running.stop();
+            let (clock, few, none) = (clock.unwrap(), few.unwrap(), none.unwrap());
+            // With large pages a touch maps more than one.
+            assert!(clock > 0 && few > none && few < 2_000, "{few}, {none}");
         }
 
         struct Nothing;

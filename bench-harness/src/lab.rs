@@ -16,6 +16,7 @@ use criterion::{BatchSize, Bencher, BenchmarkId, Criterion, Throughput};
 use crate::callgrind::{self, Callgrind};
 use crate::counters;
 use crate::record::{Allocations, CaseId, CaseInfo, Counters, Extras, GroupInfo, Listed, Profile};
+use crate::server::{self, Clock, SERVE, Turn};
 use crate::tally::Tally;
 use crate::workload::Workload;
 
@@ -194,6 +195,13 @@ impl Lab {
             .find(|case| case.series == id.series && case.input.label == id.input)
     }
 
+    /// The routine of a case, set up and checked, and the elements of an iteration.
+    pub(crate) fn routine(&mut self, id: &CaseId) -> Option<(&mut Routine, u64)> {
+        let case = self.case_mut(id)?;
+        let elements = case.input.elements;
+        Some((case.routine(), elements))
+    }
+
     /// Counts one iteration of every case that criterion has just run.
     fn extras(&mut self) -> Vec<Extras> {
         let mut all = Vec::new();
@@ -203,20 +211,9 @@ impl Lab {
                     continue;
                 };
                 let allocations = routine.measure.count();
-                let counters = match routine.threads {
-                    Some(1) => routine.measure.count_events(),
-                    // The counters are those of one thread, and waiting would count.
-                    _ => None,
-                };
-                // The answer must still be right after it was timed and counted, for all inputs
-                // that take turns.
-                let start = Instant::now();
-                for _ in 0..TURNS {
-                    routine.measure.once();
-                    if start.elapsed() > CHECKING_BUDGET {
-                        break;
-                    }
-                }
+                let counters = routine.count_events();
+                // The answer must still be right after it was timed and counted.
+                routine.check();
                 all.push(Extras {
                     case: CaseId {
                         group: group.info.group.clone(),
@@ -475,7 +472,7 @@ impl Case {
 /// written. The check runs before anything is timed and again at the end; a failed check makes
 /// the case a failed row of the report.
 pub struct Routine {
-    measure: Box<dyn Measure>,
+    pub(crate) measure: Box<dyn Measure>,
     threads: Option<u64>,
 }
 
@@ -529,6 +526,31 @@ impl Routine {
             threads: None,
         }
     }
+
+    /// Most threads that the process had while the answer was checked.
+    pub(crate) fn threads(&self) -> Option<u64> {
+        self.threads
+    }
+
+    /// What processor and kernel count during one iteration, where that can be known.
+    pub(crate) fn count_events(&mut self) -> Option<Counters> {
+        match self.threads {
+            Some(1) => self.measure.count_events(),
+            // The counters are those of one thread, and waiting would count.
+            _ => None,
+        }
+    }
+
+    /// Checks the answer for all inputs that take turns, as far as there is time.
+    pub(crate) fn check(&mut self) {
+        let start = Instant::now();
+        for _ in 0..TURNS {
+            self.measure.once();
+            if start.elapsed() > CHECKING_BUDGET {
+                break;
+            }
+        }
+    }
 }
 
 /// Counts what happens between its start and its stop.
@@ -550,7 +572,7 @@ impl Meter for Nothing {
 }
 
 /// The ways a routine is driven.
-trait Measure {
+pub(crate) trait Measure {
     /// Lets criterion time it.
     fn criterion(&mut self, bencher: &mut Bencher<'_>);
 
@@ -559,6 +581,9 @@ trait Measure {
 
     /// Runs it `iterations` times.
     fn repeat(&mut self, iterations: u64);
+
+    /// Runs it `iterations` times and says what that took.
+    fn turn(&mut self, iterations: u64, clock: &mut Clock) -> Turn;
 
     /// Runs it once with `meter` on during what is timed; whether that can be done.
     fn metered(&mut self, meter: &mut dyn Meter) -> bool;
@@ -629,6 +654,15 @@ impl<T, R: FnMut() -> T, C: FnMut(&T)> Measure for Plain<R, C> {
         }
     }
 
+    fn turn(&mut self, iterations: u64, clock: &mut Clock) -> Turn {
+        clock.start();
+        for _ in 0..iterations {
+            black_box((self.run)());
+        }
+        clock.stop();
+        clock.take()
+    }
+
     fn metered(&mut self, meter: &mut dyn Meter) -> bool {
         meter.start();
         black_box((self.run)());
@@ -666,6 +700,19 @@ impl<I, T, P: FnMut() -> I, R: FnMut(I) -> T, C: FnMut(&T)> Measure for Prepared
         }
     }
 
+    fn turn(&mut self, iterations: u64, clock: &mut Clock) -> Turn {
+        let mut wall = Duration::ZERO;
+        for _ in 0..iterations {
+            let input = (self.prepare)();
+            let start = Instant::now();
+            let output = black_box((self.run)(input));
+            wall += start.elapsed().saturating_sub(clock.overhead());
+            drop(output);
+        }
+        // The other clocks take longer to read than some iterations take.
+        Turn::of(wall)
+    }
+
     fn metered(&mut self, meter: &mut dyn Meter) -> bool {
         let input = (self.prepare)();
         meter.start();
@@ -696,6 +743,12 @@ impl<T, R: FnMut(u64) -> (Duration, T), C: FnMut(&T)> Measure for Timed<R, C> {
 
     fn repeat(&mut self, iterations: u64) {
         black_box((self.run)(iterations));
+    }
+
+    fn turn(&mut self, iterations: u64, _: &mut Clock) -> Turn {
+        let (elapsed, output) = (self.run)(iterations);
+        (self.check)(&output);
+        Turn::of(elapsed)
     }
 
     fn metered(&mut self, _: &mut dyn Meter) -> bool {
@@ -765,7 +818,8 @@ fn host() -> Option<String> {
 /// Runs a suite: the body of the `main` that [`main!`](crate::main) writes.
 ///
 /// With criterion's usual command line it is a criterion benchmark. [`LIST_CASES`] prints the
-/// cases, [`COUNT_INSTRUCTIONS`] counts some of them; with [`EXTRAS_FILE`] set, what criterion has run is counted afterwards.
+/// cases, [`COUNT_INSTRUCTIONS`] counts some of them, [`SERVE`] runs one when told; with
+/// [`EXTRAS_FILE`] set, what criterion has run is counted afterwards.
 #[doc(hidden)]
 pub fn run(suite: fn(&mut Lab)) {
     let list = std::env::args().any(|argument| argument == LIST_CASES);
@@ -783,13 +837,23 @@ pub fn run(suite: fn(&mut Lab)) {
         }
         return;
     }
-    if std::env::args().any(|argument| argument == COUNT_INSTRUCTIONS) {
-        if let Err(error) = lab.count_instructions() {
-            eprintln!("{error}");
-            std::process::exit(2);
+    let asked = |mode| std::env::args().any(|argument| argument == mode);
+    let answered = match () {
+        () if asked(COUNT_INSTRUCTIONS) => lab.count_instructions(),
+        () if asked(SERVE) => server::serve(&mut lab),
+        () => {
+            measure(&mut lab);
+            return;
         }
-        return;
+    };
+    if let Err(error) = answered {
+        eprintln!("{error}");
+        std::process::exit(2);
     }
+}
+
+/// Lets criterion measure, and counts what it has run where the counts are asked for.
+fn measure(lab: &mut Lab) {
     let mut criterion = Criterion::default().configure_from_args();
     lab.criterion(&mut criterion);
     criterion.final_summary();
