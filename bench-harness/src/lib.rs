@@ -27,6 +27,7 @@
 pub mod criterion_output;
 pub mod gate;
 pub mod record;
+pub mod sequential;
 pub mod server;
 pub mod stats;
 pub mod trace;
