@@ -5,12 +5,16 @@ mod compare;
 mod format;
 mod instructions;
 mod markdown;
+mod pairing;
 mod plot;
 mod progress;
 mod publish;
+mod relink;
 mod report;
+mod revision;
 mod runner;
 mod takeaway;
+mod trial;
 mod workspace;
 
 use std::io::Write;
@@ -288,8 +292,8 @@ fn compare(workspace: &Workspace, arguments: &Compare) -> Result<ExitCode> {
     let workload = Workload::read(&arguments.workload)?;
     // The bench targets that replay workloads; a global allocator replays objects only.
     let targets = match workload.allocation {
-        Some(_) => vec!["workload", "global_"],
-        None => vec!["workload"],
+        Some(_) => vec!["workload".to_owned(), "global_*".to_owned()],
+        None => vec!["workload".to_owned()],
     };
     let out = match &arguments.out {
         Some(out) => out.clone(),

@@ -1,5 +1,6 @@
 //! The workspace that is measured: its bench binaries and the cases they define.
 
+use std::ffi::OsString;
 use std::hash::{DefaultHasher, Hasher};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,8 @@ pub(crate) struct Workspace {
     plain: Vec<String>,
     /// Bench targets that cargo builds only with features, in order of name.
     optional: Vec<Optional>,
+    /// Variables that cargo is given for a build.
+    variables: Vec<(String, OsString)>,
 }
 
 /// What is given to the suites.
@@ -28,8 +31,9 @@ pub(crate) struct Inputs {
     pub(crate) files: Vec<PathBuf>,
     /// The workload to replay.
     pub(crate) workload: Option<PathBuf>,
-    /// Only bench targets whose name begins with one of these are built; all where there are none.
-    pub(crate) targets: Vec<&'static str>,
+    /// Only bench targets of these names are built, where `*` at the end stands for any letters; all
+    /// where there are none.
+    pub(crate) targets: Vec<String>,
 }
 
 /// A bench target with `required-features`. It may need what is not on this machine, a C compiler
@@ -70,7 +74,17 @@ pub(crate) struct Defined {
 impl Workspace {
     /// The workspace around the current folder.
     pub(crate) fn find() -> Result<Self> {
-        let metadata = MetadataCommand::new().no_deps().exec().map_err(explain)?;
+        Self::around(Path::new("."), Vec::new())
+    }
+
+    /// The workspace around `folder`, built with these variables.
+    pub(crate) fn around(folder: &Path, variables: Vec<(String, OsString)>) -> Result<Self> {
+        let mut command = MetadataCommand::new();
+        command.no_deps().current_dir(folder);
+        for (name, value) in &variables {
+            command.env(name, value);
+        }
+        let metadata = command.exec().map_err(explain)?;
         let (mut plain, mut optional) = (Vec::new(), Vec::new());
         for package in &metadata.packages {
             for target in package.targets.iter().filter(|target| target.is_bench()) {
@@ -95,7 +109,13 @@ impl Workspace {
             scratch: metadata.target_directory.join("gen-benchmarks").into(),
             plain,
             optional,
+            variables,
         })
+    }
+
+    /// The names of bench targets that need no features.
+    pub(crate) fn plain(&self) -> &[String] {
+        &self.plain
     }
 
     /// Builds all bench targets, optimised, and asks each for its cases.
@@ -150,18 +170,22 @@ impl Workspace {
         Ok(path)
     }
 
-    fn build_binaries(&self, targets: &[&str]) -> Result<(Vec<Binary>, Vec<Skipped>)> {
-        let chosen = |target: &str| {
-            targets.is_empty() || targets.iter().any(|begin| target.starts_with(begin))
+    fn build_binaries(&self, targets: &[String]) -> Result<(Vec<Binary>, Vec<Skipped>)> {
+        let named = |target: &str, name: &String| match name.strip_suffix('*') {
+            Some(begin) => target.starts_with(begin),
+            None => target == name,
         };
+        let chosen =
+            |target: &str| targets.is_empty() || targets.iter().any(|name| named(target, name));
         let mut arguments = vec!["--benches"];
         if !targets.is_empty() {
             let plain = self.plain.iter().filter(|target| chosen(target));
             arguments = plain.flat_map(|target| ["--bench", target]).collect();
             if arguments.is_empty() {
                 bail!(
-                    "this workspace has no bench target {}*; run in the workspace of perf-lab",
-                    targets.join("*, ")
+                    "this workspace has no bench target {}; it has {}",
+                    targets.join(", "),
+                    self.plain.join(", ")
                 );
             }
         }
@@ -203,6 +227,7 @@ impl Workspace {
             .arg("--message-format=json-render-diagnostics")
             .args(arguments)
             .current_dir(&self.root)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             // The last line of a build script that panics is to be its reason.
             .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::null())
@@ -319,7 +344,7 @@ impl Suite {
 }
 
 /// The cargo that started us, or the one on the `PATH`.
-fn cargo() -> std::ffi::OsString {
+fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 

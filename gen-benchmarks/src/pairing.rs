@@ -1,0 +1,390 @@
+//! Runs one case in a process of each of two builds that take turns.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use bench_harness::record::{Allocations, CaseId};
+use bench_harness::server::{Ready, Request, SERVE, Turn};
+use bench_harness::{shuffle, stats};
+
+use crate::runner::{self, Signal};
+
+/// Why a launch gave nothing.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The user wants to stop.
+    Interrupted,
+    /// The process of this build failed, with a sentence.
+    Broken { side: usize, reason: String },
+}
+
+/// How processes take turns.
+#[derive(Clone, Debug)]
+pub(crate) struct Turns {
+    /// The core that both processes are kept on; free where there is none.
+    pub(crate) core: Option<usize>,
+    /// Iterations of a turn of each build; they differ only to see whether more work is noticed.
+    pub(crate) iterations: [u64; 2],
+    /// Turns of each build that count.
+    pub(crate) pairs: u32,
+    /// Turns of each build before.
+    pub(crate) warm_up: u32,
+}
+
+/// How long turns are, and how much of a launch they fill.
+///
+/// With 24 pairs of 0.25 ms a second of launches gave errors of 0.05 to 0.3 % on eight cases, with
+/// 6 pairs of 0.5 ms, which suited a machine with fewer neighbours, 0.11 to 0.8 %; shorter turns
+/// were no better (2-core x86-64 VM, 2026-11).
+const TURN: Duration = Duration::from_micros(250);
+const PAIRS: u32 = 24;
+
+impl Turns {
+    /// Turns of [`TURN`], as many as make a launch, by how long an iteration takes.
+    pub(crate) fn sized(core: Option<usize>, iteration_ns: f64) -> Self {
+        let turn_ns = TURN.as_nanos() as f64;
+        let iterations = (turn_ns / iteration_ns).round().max(1.0);
+        // Slow iterations get fewer pairs, so that a launch does not take much longer.
+        let pairs = (f64::from(PAIRS) * turn_ns / (iterations * iteration_ns)).round();
+        let pairs = (pairs as u32).clamp(3, PAIRS);
+        Self {
+            core,
+            iterations: [iterations as u64; 2],
+            pairs,
+            warm_up: if pairs == PAIRS { 2 } else { 1 },
+        }
+    }
+}
+
+/// What a launch gave.
+pub(crate) struct Launch {
+    /// What the turns of both builds took, pair by pair.
+    pub(crate) pairs: Vec<[Turn; 2]>,
+    /// What both said when they were ready.
+    pub(crate) ready: [Ready; 2],
+    /// What an iteration of both allocates, where it was asked for.
+    pub(crate) allocations: Option<[Allocations; 2]>,
+    /// How long the launch took, from start to end.
+    pub(crate) took: Duration,
+}
+
+impl Launch {
+    /// Median over the pairs of the logarithm of head's figure over base's; `None` where one has
+    /// none.
+    pub(crate) fn log_ratio(&self, figure: impl Fn(&Turn) -> Option<u64>) -> Option<f64> {
+        let ratios = self.pairs.iter().map(|[base, head]| {
+            let (base, head) = (figure(base)?, figure(head)?);
+            (base > 0 && head > 0).then(|| (head as f64 / base as f64).ln())
+        });
+        stats::median(&ratios.collect::<Option<Vec<f64>>>()?)
+    }
+
+    /// Median over the turns of a build's figure.
+    pub(crate) fn figure(&self, side: usize, figure: impl Fn(&Turn) -> Option<u64>) -> Option<f64> {
+        let figures = self
+            .pairs
+            .iter()
+            .map(|pair| Some(figure(&pair[side])? as f64));
+        stats::median(&figures.collect::<Option<Vec<f64>>>()?)
+    }
+}
+
+/// Starts a process of both builds by `commands`, lets them take turns at `case`, and ends them.
+///
+/// What goes first is decided by `seed`: which process is started first, which of both begins, and
+/// so which of them finds caches as the other left them. With a fixed order equal builds differed
+/// by up to 2 %.
+pub(crate) fn launch(
+    commands: [Command; 2],
+    case: &CaseId,
+    turns: &Turns,
+    count: bool,
+    seed: u64,
+    patience: &Patience<'_>,
+) -> Result<Launch, Stop> {
+    let start = Instant::now();
+    let mut order = [0, 1];
+    shuffle(&mut order, seed);
+    let mut commands = commands.map(Some);
+    let mut servers: [Option<(Server, Ready)>; 2] = [None, None];
+    for side in order {
+        let command = commands[side].take().expect("each side is started once");
+        servers[side] = Some(Server::ready(side, command, case, turns.core, patience)?);
+    }
+    let [base, head] = servers.map(|server| server.expect("both sides are started"));
+    let ready = [base.1, head.1];
+    let mut servers = [base.0, head.0];
+    let mut turn = |side: usize| servers[side].turn(turns.iterations[side], patience);
+    for _ in 0..turns.warm_up {
+        for side in order {
+            turn(side)?;
+        }
+    }
+    let mut pairs = Vec::with_capacity(turns.pairs as usize);
+    for _ in 0..turns.pairs {
+        let mut pair = [Turn::default(); 2];
+        for side in order {
+            pair[side] = turn(side)?;
+        }
+        pairs.push(pair);
+        // Who goes first in a pair goes second in the next.
+        order.reverse();
+    }
+    let mut allocations = None;
+    if count {
+        let [base, head] = &mut servers;
+        allocations = Some([base.count(patience)?, head.count(patience)?]);
+        // The answer must still be right after it was timed and counted.
+        for server in &mut servers {
+            server.ask(&Request::Check, patience)?;
+        }
+    }
+    drop(servers);
+    Ok(Launch {
+        pairs,
+        ready,
+        allocations,
+        took: start.elapsed(),
+    })
+}
+
+/// How long an answer may take, and who may want to stop meanwhile.
+pub(crate) struct Patience<'s> {
+    pub(crate) timeout: Duration,
+    pub(crate) signals: &'s Receiver<Signal>,
+}
+
+impl Patience<'_> {
+    fn interrupted(&self) -> bool {
+        // Nothing else is sent while servers run.
+        self.signals
+            .try_iter()
+            .any(|signal| matches!(signal, Signal::Interrupt))
+    }
+}
+
+/// A bench binary that runs a case when told.
+pub(crate) struct Server {
+    side: usize,
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+    stderr: File,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It ends when its input does, and at once when it hangs.
+        self.input = None;
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    /// Starts a process and has it set up a case.
+    pub(crate) fn ready(
+        side: usize,
+        mut command: Command,
+        case: &CaseId,
+        core: Option<usize>,
+        patience: &Patience<'_>,
+    ) -> Result<(Self, Ready), Stop> {
+        let broken = |reason: String| Stop::Broken { side, reason };
+        let stderr = tempfile::tempfile()
+            .map_err(|error| broken(format!("no temporary file for its messages: {error}")))?;
+        let cannot = |error: std::io::Error| broken(format!("it cannot be started: {error}"));
+        command
+            .arg(SERVE)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(stderr.try_clone().map_err(cannot)?);
+        // An interrupt from the terminal is ours to handle.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut child = command.spawn().map_err(cannot)?;
+        let mut server = Self {
+            side,
+            input: child.stdin.take(),
+            output: BufReader::new(child.stdout.take().expect("stdout is piped")),
+            child,
+            stderr,
+        };
+        let answer = server.ask(&Request::Case(case.clone()), patience)?;
+        let ready = serde_json::from_str(&answer)
+            .map_err(|_| server.broken(&format!("it answers `{answer}` when asked for a case")))?;
+        if let Some(core) = core {
+            let answer = server.ask(&Request::Confine(core), patience)?;
+            if answer != "ok" {
+                return Err(server.broken(&answer));
+            }
+        }
+        Ok((server, ready))
+    }
+
+    /// Runs so many iterations.
+    pub(crate) fn turn(&mut self, iterations: u64, patience: &Patience<'_>) -> Result<Turn, Stop> {
+        let answer = self.ask(&Request::Turn(iterations), patience)?;
+        answer
+            .parse()
+            .map_err(|reason: String| self.broken(&reason))
+    }
+
+    /// Counts what an iteration allocates.
+    fn count(&mut self, patience: &Patience<'_>) -> Result<Allocations, Stop> {
+        let answer = self.ask(&Request::Count, patience)?;
+        serde_json::from_str(&answer)
+            .map_err(|_| self.broken(&format!("it answers `{answer}` when asked to count")))
+    }
+
+    /// Sends a request and waits for its answer.
+    pub(crate) fn ask(
+        &mut self,
+        request: &Request,
+        patience: &Patience<'_>,
+    ) -> Result<String, Stop> {
+        let line = format!("{request}\n");
+        let input = self
+            .input
+            .as_mut()
+            .expect("the input is open while it is asked");
+        let sent = input.write_all(line.as_bytes());
+        let mut answer = String::new();
+        if sent.is_ok() && self.wait(patience)? {
+            // What cannot be read is an answer that did not come.
+            let _ = self.output.read_line(&mut answer);
+        }
+        match answer.pop() {
+            Some('\n') => Ok(answer),
+            _ => Err(self.ended()),
+        }
+    }
+
+    /// Waits until there is something to read, or the process has ended.
+    #[cfg(unix)]
+    fn wait(&mut self, patience: &Patience<'_>) -> Result<bool, Stop> {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+        /// How often a wait looks whether the user wants to stop.
+        const LOOK: Timespec = Timespec {
+            tv_sec: 0,
+            tv_nsec: 100_000_000,
+        };
+        let deadline = Instant::now() + patience.timeout;
+        loop {
+            let mut watched = [PollFd::new(self.output.get_ref(), PollFlags::IN)];
+            match poll(&mut watched, Some(&LOOK)) {
+                Ok(1..) => return Ok(true),
+                Ok(0) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(self.broken(&format!("it cannot be waited for: {error}"))),
+            }
+            if patience.interrupted() {
+                return Err(Stop::Interrupted);
+            }
+            if Instant::now() >= deadline {
+                let seconds = patience.timeout.as_secs_f64();
+                return Err(self.broken(&format!("not done within {seconds} s (--timeout)")));
+            }
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn wait(&mut self, _: &Patience<'_>) -> Result<bool, Stop> {
+        Ok(true)
+    }
+
+    /// Why the process has ended.
+    fn ended(&mut self) -> Stop {
+        self.input = None;
+        let status = self.child.wait();
+        let mut said = Vec::new();
+        let read = self
+            .stderr
+            .rewind()
+            .and_then(|()| self.stderr.read_to_end(&mut said));
+        match (status, read) {
+            (Ok(status), Ok(_)) => {
+                self.broken(&runner::reason(&String::from_utf8_lossy(&said), status))
+            }
+            (Err(error), _) | (_, Err(error)) => self.broken(&error.to_string()),
+        }
+    }
+
+    fn broken(&self, reason: &str) -> Stop {
+        Stop::Broken {
+            side: self.side,
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+/// Learns by a process of one build how long an iteration takes, in nanoseconds.
+pub(crate) fn iteration_ns(
+    command: Command,
+    case: &CaseId,
+    core: Option<usize>,
+    patience: &Patience<'_>,
+) -> Result<f64, Stop> {
+    let (mut server, _) = Server::ready(0, command, case, core, patience)?;
+    let mut iterations = 1;
+    loop {
+        let fastest = (0..3)
+            .map(|_| Ok(server.turn(iterations, patience)?.wall_ns))
+            .collect::<Result<Vec<u64>, Stop>>()?;
+        let fastest = fastest.into_iter().min().expect("three turns") as f64;
+        if fastest >= TURN.as_nanos() as f64 / 2.0 || iterations > 1 << 40 {
+            return Ok((fastest / iterations as f64).max(1e-3));
+        }
+        iterations *= 2;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(iteration_ns: f64, iterations: u64, pairs: u32) {
+        let turns = Turns::sized(None, iteration_ns);
+        assert_eq!((turns.iterations, turns.pairs), ([iterations; 2], pairs));
+    }
+
+    #[test]
+    fn slow_iterations_are_turns_of_their_own_and_there_are_fewer_of_them() {
+        check(1.0, 250_000, 24);
+        check(100_000.0, 3, 20);
+        check(250_000.0, 1, 24);
+        check(1_000_000.0, 1, 6);
+        check(1e9, 1, 3);
+    }
+
+    #[test]
+    fn ratio_of_a_launch_is_the_median_of_its_pairs_and_nothing_where_a_figure_is_missing() {
+        let turn = |wall_ns, cpu_ns| Turn {
+            wall_ns,
+            cpu_ns,
+            ..Turn::default()
+        };
+        let ready = Ready {
+            threads: Some(1),
+            elements: 1,
+        };
+        let launch = Launch {
+            pairs: vec![
+                [turn(100, Some(90)), turn(102, Some(90))],
+                [turn(100, Some(90)), turn(101, None)],
+                [turn(100, Some(90)), turn(900, Some(90))],
+            ],
+            ready: [ready; 2],
+            allocations: None,
+            took: Duration::ZERO,
+        };
+        let wall = launch.log_ratio(|turn| Some(turn.wall_ns)).unwrap();
+        assert!((wall - 1.02_f64.ln()).abs() < 1e-12, "{wall}");
+        assert_eq!(launch.log_ratio(|turn| turn.cpu_ns), None);
+        assert_eq!(launch.figure(1, |turn| Some(turn.wall_ns)), Some(102.0));
+    }
+}

@@ -1,0 +1,230 @@
+//! Builds revisions of the measured workspace in a git worktree of their own, so that the user's
+//! tree and index stay as they are.
+//!
+//! Both revisions are built in the same folder, one after the other: what did not change between
+//! them is not built again, and equal sources give equal bytes, since paths are part of a build.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, anyhow, bail};
+use bench_harness::gate::Side;
+
+use crate::relink;
+use crate::workspace::{Inputs, Suite, Workspace};
+
+/// A place to build revisions in; what it put into the repository is gone when it is dropped.
+pub(crate) struct Revisions {
+    /// The user's workspace.
+    root: PathBuf,
+    /// Where the workspace lies in its repository.
+    prefix: PathBuf,
+    folder: PathBuf,
+    /// Held so that a second gate does not build over the first.
+    _lock: File,
+}
+
+impl Drop for Revisions {
+    fn drop(&mut self) {
+        self.remove_tree();
+    }
+}
+
+impl Revisions {
+    /// Prepares to build revisions of `workspace`.
+    ///
+    /// # Errors
+    ///
+    /// Fails outside a git repository, and while another process builds revisions here.
+    pub(crate) fn of(workspace: &Workspace) -> Result<Self> {
+        let root = workspace.root.clone();
+        let prefix = git(&root, ["rev-parse", "--show-prefix"]).with_context(|| {
+            format!(
+                "{} is in no git repository; revisions can only be compared in one",
+                root.display()
+            )
+        })?;
+        let folder = workspace.scratch.join("gate");
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
+        let path = folder.join("lock");
+        let lock =
+            File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        if lock.try_lock().is_err() {
+            bail!("another comparison of revisions runs in this workspace; wait for it");
+        }
+        let revisions = Self {
+            root,
+            prefix: prefix.into(),
+            folder,
+            _lock: lock,
+        };
+        // What a killed process left.
+        revisions.remove_tree();
+        Ok(revisions)
+    }
+
+    /// The commit that `name` stands for.
+    ///
+    /// # Errors
+    ///
+    /// Fails with what to do when there is no such commit, as in a shallow clone.
+    pub(crate) fn resolve(&self, name: &str) -> Result<Side> {
+        let commit = format!("{name}^{{commit}}");
+        match git(
+            &self.root,
+            [
+                "rev-parse",
+                "--verify",
+                "--quiet",
+                "--end-of-options",
+                &commit,
+            ],
+        ) {
+            Ok(commit) => Ok(Side {
+                name: name.to_owned(),
+                commit,
+            }),
+            Err(_) => {
+                let shallow = git(&self.root, ["rev-parse", "--is-shallow-repository"]);
+                match shallow.is_ok_and(|answer| answer == "true") {
+                    true => bail!(
+                        "this clone is shallow and has no commit `{name}`; fetch it with `git fetch --unshallow`"
+                    ),
+                    false => bail!(
+                        "there is no commit `{name}`; name one that `git rev-parse` knows, or fetch it"
+                    ),
+                }
+            }
+        }
+    }
+
+    /// Fails when the user's tree holds changes that no commit has: they would be left out.
+    pub(crate) fn refuse_changes(&self) -> Result<()> {
+        let status = git(
+            &self.root,
+            ["status", "--porcelain", "--untracked-files=no"],
+        )?;
+        let mut files = status.lines().filter_map(|line| line.get(3..));
+        match (files.next(), files.count()) {
+            (None, _) => Ok(()),
+            (Some(first), more) => {
+                let more = if more > 0 {
+                    format!(" and {more} more")
+                } else {
+                    String::new()
+                };
+                bail!(
+                    "the tree has changes that are not committed ({first}{more}), and what is compared are commits; commit or stash them, or name the commit with --head"
+                )
+            }
+        }
+    }
+
+    /// Builds the bench targets of a commit and keeps their binaries as those of `label`.
+    pub(crate) fn build(&self, side: &Side, label: &str, inputs: &Inputs) -> Result<Suite> {
+        let short = short(&side.commit);
+        eprintln!("building {label} {short} ({})", side.name);
+        self.check_out(&side.commit)?;
+        let place = self.tree().join(&self.prefix);
+        let mut variables = vec![(
+            "CARGO_TARGET_DIR".to_owned(),
+            self.folder.join("target").into_os_string(),
+        )];
+        let kits = self.folder.join("kits");
+        variables.extend(relink::variables(&self.folder.join("link"), &kits));
+        let built = Workspace::around(&place, variables).and_then(|workspace| {
+            let mut inputs = inputs.clone();
+            if inputs.targets.is_empty() {
+                inputs.targets = workspace.plain().to_vec();
+            }
+            workspace.build(&inputs)
+        });
+        let mut suite = built
+            .with_context(|| format!("the {label} {short} ({}) cannot be measured", side.name))?;
+        let kept = self.folder.join(label);
+        // What an earlier comparison kept.
+        let _ = std::fs::remove_dir_all(&kept);
+        std::fs::create_dir_all(&kept)
+            .with_context(|| format!("cannot create {}", kept.display()))?;
+        for binary in &mut suite.binaries {
+            let name = binary
+                .path
+                .file_name()
+                .unwrap_or(OsStr::new("bench"))
+                .to_owned();
+            let copy = kept.join(&name);
+            std::fs::copy(&binary.path, &copy).with_context(|| {
+                format!(
+                    "cannot copy {} to {}",
+                    binary.path.display(),
+                    copy.display()
+                )
+            })?;
+            // Without it other layouts cannot be linked, which is said when they are wanted.
+            let _ = relink::keep(&kits.join(&name), &relink::beside(&copy));
+            binary.path = copy;
+        }
+        Ok(suite)
+    }
+
+    fn tree(&self) -> PathBuf {
+        self.folder.join("tree")
+    }
+
+    fn check_out(&self, commit: &str) -> Result<()> {
+        let tree = self.tree();
+        if tree.exists() {
+            git(
+                &tree,
+                ["checkout", "--quiet", "--detach", "--force", commit],
+            )?;
+        } else {
+            let add = ["worktree", "add", "--quiet", "--detach", "--force"];
+            let add = add.map(OsStr::new).into_iter();
+            git(
+                &self.root,
+                add.chain([tree.as_os_str(), OsStr::new(commit)]),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn remove_tree(&self) {
+        let tree = self.tree();
+        if tree.exists() {
+            let remove = ["worktree", "remove", "--force", "--force"].map(OsStr::new);
+            // What git does not know is only a folder.
+            let _ = git(&self.root, remove.into_iter().chain([tree.as_os_str()]));
+            let _ = std::fs::remove_dir_all(&tree);
+        }
+        let _ = git(&self.root, ["worktree", "prune"]);
+    }
+}
+
+/// The beginning of a commit's name that people read.
+pub(crate) fn short(commit: &str) -> &str {
+    commit.get(..8).unwrap_or(commit)
+}
+
+/// What git prints, without the end of the last line.
+pub(crate) fn git<A: AsRef<OsStr>>(
+    folder: &Path,
+    arguments: impl IntoIterator<Item = A>,
+) -> Result<String> {
+    let output = Command::new("git")
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .context("git cannot be run; install it and put it on the PATH")?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(anyhow!("git failed: {}", said.trim()));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout)
+        .trim_end()
+        .to_owned())
+}
