@@ -117,6 +117,31 @@ pub(crate) fn count(
     Ok(counted.chain([Entry::Counting(counting)]).collect())
 }
 
+/// Counts instructions of one iteration of `cases`, given with the numbers of their bench binaries,
+/// within `budget`; what cannot be counted is missing.
+pub(crate) fn count_cases<'c>(
+    suite: &Suite,
+    cases: impl IntoIterator<Item = (&'c CaseId, usize)>,
+    budget: Duration,
+    signals: (&Sender<Signal>, &Receiver<Signal>),
+) -> Result<HashMap<CaseId, u64>> {
+    let mut counter = Counter {
+        suite,
+        home: tempfile::tempdir().context("cannot create a temporary folder")?,
+        deadline: Instant::now() + budget,
+        processes: Vec::new(),
+        signals,
+    };
+    for (case, binary) in cases {
+        counter.ask(case, binary)?;
+    }
+    let (counted, _) = counter.counted();
+    let counted = counted.into_iter();
+    Ok(counted
+        .map(|counted| (counted.case, counted.instructions))
+        .collect())
+}
+
 /// The cases that ran on one thread, with the numbers of their bench binaries, in the order in
 /// which they are counted.
 ///

@@ -2,9 +2,14 @@
 
 mod chart;
 mod compare;
+mod confirm;
 mod format;
+mod gate;
+mod gate_command;
 mod instructions;
+mod load;
 mod markdown;
+mod outcome;
 mod pairing;
 mod plot;
 mod progress;
@@ -73,6 +78,9 @@ enum Command {
     /// Render the published record again and fail if a byte of the report differs.
     #[command(after_help = "Example: gen-benchmarks check --out site")]
     Check(Output),
+    /// Compare two revisions and fail when something became slower.
+    #[command(after_help = gate_command::GATE_HELP)]
+    Gate(gate_command::Gate),
     /// Replay a workload of your own on every strategy, and rank them.
     #[command(after_help = COMPARE_HELP)]
     CompareStrategies(Compare),
@@ -194,11 +202,17 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    if let Some((first, linked)) = arguments.split_first()
+        && first == relink::KEEP_LINK
+    {
+        return relink::keep_link(linked);
+    }
     match execute(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
-            match error.is::<Interrupted>() {
+            match error.is::<Interrupted>() || error.is::<gate::Stopped>() {
                 // What shells report for a command that SIGINT ended.
                 true => ExitCode::from(130),
                 false => ExitCode::from(2),
@@ -249,6 +263,7 @@ fn execute(cli: Cli) -> Result<ExitCode> {
                 }
             }
         }
+        Some(Command::Gate(arguments)) => gate_command::execute(&workspace, &arguments),
         Some(Command::CompareStrategies(arguments)) => compare(&workspace, &arguments),
         Some(Command::List { select }) => {
             let suite = workspace.build(&inputs(&select))?;

@@ -14,6 +14,7 @@ const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
+    things: &'static str,
     total: usize,
     done: usize,
     start: Instant,
@@ -21,23 +22,24 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Progress over `total` processes.
-    pub(crate) fn new(total: usize) -> Self {
+    /// Progress over `total` things, named in the plural.
+    pub(crate) fn of(things: &'static str, total: usize) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             // No ticker: the bar moves when told.
             let bar = ProgressBar::with_draw_target(
                 Some(total as u64),
                 ProgressDrawTarget::stderr_with_hz(4),
             );
-            let style = "{bar:30} {pos}/{len} processes, {eta} left · {wide_msg}";
-            bar.with_style(ProgressStyle::with_template(style).expect("a valid template"))
+            let style = format!("{{bar:30}} {{pos}}/{{len}} {things}, {{eta}} left · {{wide_msg}}");
+            bar.with_style(ProgressStyle::with_template(&style).expect("a valid template"))
         });
         if bar.is_none() {
-            eprintln!("0/{total} processes");
+            eprintln!("0/{total} {things}");
         }
         let now = Instant::now();
         Self {
             bar,
+            things,
             total,
             done: 0,
             start: now,
@@ -62,9 +64,10 @@ impl Progress {
             let left = self.start.elapsed().as_secs_f64() / self.done as f64
                 * (self.total - self.done) as f64;
             eprintln!(
-                "{}/{} processes, {} left, last {case}",
+                "{}/{} {}, {} left, last {case}",
                 self.done,
                 self.total,
+                self.things,
                 Unit::Duration.format(left * 1e9, 1e9)
             );
         }

@@ -34,8 +34,8 @@ struct Recipe {
 
 /// The variables that make cargo link through this program and keep kits, where that is possible.
 ///
-/// `script` is a file to write for that.
-pub(crate) fn variables(script: &Path, kits: &Path) -> Vec<(String, OsString)> {
+/// `folder` is where a script is written for that.
+pub(crate) fn variables(folder: &Path, kits: &Path) -> Vec<(String, OsString)> {
     if !cfg!(all(unix, target_os = "linux")) {
         return Vec::new();
     }
@@ -44,7 +44,9 @@ pub(crate) fn variables(script: &Path, kits: &Path) -> Vec<(String, OsString)> {
     };
     let quoted = program.display().to_string().replace('\'', r"'\''");
     let text = format!("#!/bin/sh\nexec '{quoted}' {KEEP_LINK} \"$@\"\n");
-    let written = crate::publish::write(script, text.as_bytes()).is_ok() && executable(script);
+    // rustc tells by the name which arguments a linker understands.
+    let script = folder.join("linker/cc");
+    let written = crate::publish::write(&script, text.as_bytes()).is_ok() && executable(&script);
     if !written {
         return Vec::new();
     }

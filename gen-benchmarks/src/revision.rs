@@ -134,7 +134,7 @@ impl Revisions {
             self.folder.join("target").into_os_string(),
         )];
         let kits = self.folder.join("kits");
-        variables.extend(relink::variables(&self.folder.join("link"), &kits));
+        variables.extend(relink::variables(&self.folder, &kits));
         let built = Workspace::around(&place, variables).and_then(|workspace| {
             let mut inputs = inputs.clone();
             if inputs.targets.is_empty() {
@@ -168,6 +168,11 @@ impl Revisions {
             binary.path = copy;
         }
         Ok(suite)
+    }
+
+    /// A folder for what comparing leaves out of the user's tree.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     fn tree(&self) -> PathBuf {

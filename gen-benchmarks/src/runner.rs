@@ -139,7 +139,7 @@ pub(crate) fn run(
         .collect();
     let start = Instant::now();
     let mut took: HashMap<CaseId, Duration> = HashMap::new();
-    let mut progress = Progress::new(missing.len());
+    let mut progress = Progress::of("processes", missing.len());
     for (process, defined) in missing {
         let case = &defined.info.case;
         if failed.contains_key(case) {

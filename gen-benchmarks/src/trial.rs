@@ -127,7 +127,7 @@ pub(crate) struct Values {
 }
 
 impl Values {
-    fn of(launch: &Launch) -> Self {
+    pub(crate) fn of(launch: &Launch) -> Self {
         let wall = |turn: &Turn| Some(turn.wall_ns);
         let busy = launch
             .pairs
@@ -238,7 +238,7 @@ impl Trial {
     }
 
     /// What the launches say now.
-    fn judge(&mut self, method: &Method) {
+    pub(crate) fn judge(&mut self, method: &Method) {
         self.clock = clock(&self.launches, method.best_clock);
         self.judged = method.test.judge(&self.ratios(self.clock));
         self.wall = method.test.judge(&self.ratios(Clock::Wall));

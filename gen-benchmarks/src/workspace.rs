@@ -394,7 +394,7 @@ fn hash<'p>(files: impl Iterator<Item = &'p PathBuf>) -> Result<String> {
     Ok(format!("{:016x}", hasher.finish()))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 

@@ -1,0 +1,164 @@
+//! Measures a suspected regression again, on freshly linked layouts of both builds.
+//!
+//! Where a linker happens to put code moves some times by more than the change that is looked for,
+//! and by the same in every launch. So layouts are drawn anew on both sides, and the layout, not
+//! the launch, is what the test counts.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use bench_harness::gate::Verdict;
+use bench_harness::sequential::{Judged, Test};
+use bench_harness::{shuffle, stats};
+
+use crate::pairing::{self, Patience, Stop};
+use crate::relink;
+use crate::trial::{Method, Pair, Trial, Values};
+
+/// Layouts of each build. With 4 a true slowdown of 1 % was confirmed in half of the cases, with 8
+/// in 70 %, with 16 in nearly all.
+const LAYOUTS: usize = 16;
+
+/// Launches of every pair of layouts after which the test looks.
+const ROUNDS: [usize; 4] = [4, 8, 16, 24];
+
+/// Where confirming ends, whatever the rounds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often a build that only looked slower may be called so again.
+const ALPHA: f64 = 0.002;
+
+/// What measuring again gave.
+pub(crate) struct Confirmed {
+    pub(crate) verdict: Verdict,
+    pub(crate) judged: Option<Judged>,
+    pub(crate) launches: u32,
+    pub(crate) layouts: u32,
+    pub(crate) took: Duration,
+    pub(crate) notes: Vec<String>,
+}
+
+/// Links layouts of binaries when they are first wanted.
+pub(crate) struct Layouts {
+    folder: tempfile::TempDir,
+    linked: HashMap<PathBuf, Result<Vec<PathBuf>, String>>,
+    seed: u64,
+}
+
+impl Layouts {
+    pub(crate) fn new(folder: &Path, seed: u64) -> Result<Self> {
+        let folder = tempfile::tempdir_in(folder)
+            .with_context(|| format!("cannot create a folder in {}", folder.display()))?;
+        Ok(Self {
+            folder,
+            linked: HashMap::new(),
+            seed,
+        })
+    }
+
+    /// Fresh layouts of a binary, or why there are none.
+    fn of(&mut self, side: usize, binary: &Path) -> Result<&[PathBuf], &str> {
+        let number = self.linked.len();
+        let key = self.folder.path().join(format!("{side}")).join(binary);
+        let (folder, seed) = (self.folder.path(), self.seed);
+        let linked = self.linked.entry(key).or_insert_with(|| {
+            let link = |layout: usize| {
+                // Different on both sides, and in every run.
+                let seed = (seed as u32).wrapping_mul(1_000) + (2 * layout + side) as u32 + 1;
+                let out = folder.join(format!("{number}-{layout}"));
+                relink::relink(binary, seed, &out).map(|()| out)
+            };
+            let linked: Result<Vec<PathBuf>> = (0..LAYOUTS).map(link).collect();
+            linked.map_err(|error| format!("{error:#}"))
+        });
+        linked.as_deref().map_err(String::as_str)
+    }
+
+    /// Whether a case that looked slower is slower.
+    pub(crate) fn confirm(
+        &mut self,
+        pair: Pair<'_>,
+        trial: &Trial,
+        method: &Method,
+        patience: &Patience<'_>,
+    ) -> Result<Confirmed, Stop> {
+        let start = Instant::now();
+        let mut notes = Vec::new();
+        let binary = |side: usize| &pair.suites[side].binaries[pair.binaries[side]].path;
+        let mut layouts = [Vec::new(), Vec::new()];
+        for side in [0, 1] {
+            match self.of(side, binary(side)) {
+                Ok(linked) => layouts[side] = linked.to_vec(),
+                Err(reason) => notes.push(format!("confirmed on one layout only: {reason}")),
+            }
+        }
+        let fresh = layouts.iter().all(|linked| !linked.is_empty());
+        if !fresh {
+            layouts = [0, 1].map(|side| vec![binary(side).clone(); LAYOUTS]);
+        }
+        let command = |side: usize, layout: usize| {
+            let command = Command::new(&layouts[side][layout]);
+            let equipped = pair.suites[side].equip(command, pair.binaries[side]);
+            equipped.map_err(|error| Stop::Broken {
+                side,
+                reason: format!("{error:#}"),
+            })
+        };
+        let test = Test {
+            alpha: ALPHA,
+            looks: ROUNDS.len() as u32,
+            least_launches: LAYOUTS,
+            ..method.test
+        };
+        let mut ratios: Vec<Vec<[f64; 2]>> = vec![Vec::new(); LAYOUTS];
+        let mut verdict = Verdict::Inconclusive;
+        let mut judged = None;
+        for rounds in ROUNDS {
+            for round in ratios[0].len()..rounds {
+                let mut order: Vec<usize> = (0..LAYOUTS).collect();
+                let seed = (method.seed << 20) + (1 << 19) + (round << 8) as u64;
+                shuffle(&mut order, seed);
+                for layout in order {
+                    let commands = [command(0, layout)?, command(1, layout)?];
+                    let seed = seed + layout as u64;
+                    let launch =
+                        pairing::launch(commands, pair.case, &trial.turns, false, seed, patience)?;
+                    let values = Values::of(&launch);
+                    ratios[layout]
+                        .push([values.by(trial.clock).unwrap_or(values.wall), values.wall]);
+                }
+            }
+            let means = |kind: usize| -> Vec<f64> {
+                let of = |launches: &Vec<[f64; 2]>| {
+                    let values: Vec<f64> = launches.iter().map(|values| values[kind]).collect();
+                    stats::median(&values).expect("every layout is launched")
+                };
+                ratios.iter().map(of).collect()
+            };
+            judged = test.judge(&means(0));
+            let wall = test.judge(&means(1)).map_or(0.0, |wall| wall.change.point);
+            verdict = match judged {
+                Some(judged) if judged.verdict == Verdict::Regressed && wall < 0.0 => {
+                    Verdict::Inconclusive
+                }
+                Some(judged) => judged.verdict,
+                None => Verdict::Inconclusive,
+            };
+            if verdict != Verdict::Inconclusive || start.elapsed() > PATIENCE {
+                break;
+            }
+        }
+        let launches: usize = ratios.iter().map(Vec::len).sum();
+        Ok(Confirmed {
+            verdict,
+            judged,
+            launches: launches as u32,
+            layouts: if fresh { LAYOUTS as u32 } else { 1 },
+            took: start.elapsed(),
+            notes,
+        })
+    }
+}

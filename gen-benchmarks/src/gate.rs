@@ -1,0 +1,622 @@
+//! Judges the cases of two builds, cheapest evidence first.
+//!
+//! Equal binaries are not run. Of others every case is launched in both builds until its time is
+//! decided, and what it allocates and executes is counted. What looks slower is measured again on
+//! freshly linked layouts. What runs on several threads is timed twice: kept on one core for its
+//! overhead, and free for what its users wait.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use bench_harness::gate::{Change, Evidence, Finding, Judgement, Metric, Side, Undecided, Verdict};
+use bench_harness::policy::{Policy, Tier};
+use bench_harness::record::{Allocations, CaseId, Profile};
+use bench_harness::sequential::{self, Judged, Test};
+use bench_harness::{Environment, processor_counts};
+
+use crate::confirm::Layouts;
+use crate::instructions::{self, Way};
+use crate::load::Load;
+use crate::pairing::{Patience, Stop};
+use crate::progress::Progress;
+use crate::runner::Signal;
+use crate::trial::{Clock, LOOKS, Method, Pair, Trial};
+use crate::workspace::{Defined, Suite};
+
+/// What to judge and how.
+pub(crate) struct Plan {
+    pub(crate) profile: Profile,
+    pub(crate) filter: Option<String>,
+    pub(crate) tier: Tier,
+    pub(crate) policy: Policy,
+    /// The smallest limit that a case can be held to, as far as calibration has found one.
+    pub(crate) floors: HashMap<CaseId, f64>,
+    pub(crate) best_clock: Clock,
+    pub(crate) core: Option<usize>,
+    pub(crate) seed: u64,
+    pub(crate) timeout: Duration,
+}
+
+/// The builds that are compared.
+pub(crate) struct Builds {
+    pub(crate) sides: [Side; 2],
+    pub(crate) suites: [Suite; 2],
+    /// A folder for what is linked and thrown away.
+    pub(crate) scratch: PathBuf,
+    /// Head does so much of its work again; for a gate that tests itself.
+    pub(crate) extra: f64,
+}
+
+/// Wall time is held to this limit at least: without counters it is what it can show.
+const WALL_LIMIT: f64 = 0.02;
+
+/// What runs on all cores is held to this limit at least.
+const PARALLEL_LIMIT: f64 = 0.1;
+
+/// At most this part of all changes that are found is to be false (Benjamini and Hochberg).
+const FALSE_DISCOVERIES: f64 = 0.01;
+
+/// A change that cases which did not change would show as one-sidedly by chance less often than
+/// this is one of the whole build.
+const ONE_SIDED: f64 = 0.001;
+
+/// What counting the instructions of one build may take for each case.
+const COUNTING: Duration = Duration::from_millis(200);
+
+/// Judges every case that both builds have, and names those that one lacks.
+pub(crate) fn judge(
+    plan: &Plan,
+    builds: &Builds,
+    environment: &Environment,
+    signals: (&Sender<Signal>, &Receiver<Signal>),
+) -> Result<Judgement> {
+    let cores = environment.cores_available.unwrap_or(1);
+    let (pairs, undecided) = matched(plan, &builds.suites)?;
+    let mut gate = Gate {
+        plan,
+        builds,
+        signals,
+        patience: Patience {
+            timeout: plan.timeout,
+            signals: signals.1,
+        },
+        cores,
+        load: Load::new(),
+        layouts: Layouts::new(&builds.scratch, plan.seed)?,
+        findings: Vec::new(),
+        undecided,
+        measuring: Duration::ZERO,
+        clocks: Vec::new(),
+        surprises: Vec::new(),
+    };
+    gate.run(&pairs)?;
+    let mut judgement = Judgement {
+        base: builds.sides[0].clone(),
+        head: builds.sides[1].clone(),
+        machine: machine(environment, cores),
+        decided_on: gate.decided_on(),
+        seed: plan.seed,
+        measuring_s: gate.measuring.as_secs_f64(),
+        load: gate.load.sentence(cores),
+        findings: gate.findings,
+        undecided: gate.undecided,
+        warnings: Vec::new(),
+    };
+    discover(&mut judgement.findings, &gate.surprises);
+    judgement.warnings.extend(one_sided(&judgement.findings));
+    let findings = judgement.findings.into_iter();
+    judgement.findings = findings
+        .map(|finding| plan.policy.applied(finding))
+        .collect();
+    Ok(judgement)
+}
+
+fn machine(environment: &Environment, cores: u64) -> String {
+    let cpu = environment.cpu.as_deref().unwrap_or("unknown processor");
+    format!("{cores} cores of {cpu}")
+}
+
+/// The cases that both builds have, and those that only one has.
+fn matched<'s>(plan: &Plan, suites: &'s [Suite; 2]) -> Result<(Vec<Pair<'s>>, Vec<Undecided>)> {
+    let judged = |defined: &&Defined| {
+        let case = &defined.info.case;
+        let named = |filter: &String| case.to_string().contains(filter.as_str());
+        defined.info.profile <= plan.profile
+            && plan.filter.as_ref().is_none_or(named)
+            && Metric::ALL
+                .iter()
+                .any(|&metric| plan.policy.rule(case, metric).tier <= plan.tier)
+    };
+    let of = |side: usize| suites[side].cases.iter().filter(judged);
+    let heads: HashMap<&CaseId, usize> = of(1).map(|head| (&head.info.case, head.binary)).collect();
+    let bases: HashMap<&CaseId, usize> = of(0).map(|base| (&base.info.case, base.binary)).collect();
+    let mut undecided = Vec::new();
+    let mut pairs = Vec::new();
+    for base in of(0) {
+        let case = &base.info.case;
+        match heads.get(case) {
+            Some(&binary) => pairs.push(Pair {
+                case,
+                suites: [&suites[0], &suites[1]],
+                binaries: [base.binary, binary],
+            }),
+            None => undecided.push(Undecided {
+                case: case.clone(),
+                reason: "the head has no such case".to_owned(),
+                is_new: false,
+            }),
+        }
+    }
+    for head in of(1).filter(|head| !bases.contains_key(&head.info.case)) {
+        undecided.push(Undecided {
+            case: head.info.case.clone(),
+            reason: "the base has no such case".to_owned(),
+            is_new: true,
+        });
+    }
+    if pairs.is_empty() {
+        bail!(
+            "no case of the {} profile and the tier {} that matches `{}` is in both builds; `gen-benchmarks list --profile full` prints all cases",
+            plan.profile,
+            plan.tier,
+            plan.filter.as_deref().unwrap_or_default()
+        );
+    }
+    Ok((pairs, undecided))
+}
+
+/// A gate at work.
+struct Gate<'r> {
+    plan: &'r Plan,
+    builds: &'r Builds,
+    signals: (&'r Sender<Signal>, &'r Receiver<Signal>),
+    patience: Patience<'r>,
+    cores: u64,
+    load: Load,
+    layouts: Layouts,
+    findings: Vec<Finding>,
+    undecided: Vec<Undecided>,
+    measuring: Duration,
+    /// What each case was decided on.
+    clocks: Vec<Clock>,
+    /// How likely what the timed findings say would be of equal builds, with their numbers.
+    surprises: Vec<(usize, f64)>,
+}
+
+impl<'r> Gate<'r> {
+    fn run(&mut self, pairs: &[Pair<'r>]) -> Result<()> {
+        let mut same: HashMap<[usize; 2], bool> = HashMap::new();
+        let mut alone = Vec::new();
+        let mut progress = Progress::of("cases", pairs.len());
+        for &pair in pairs {
+            let equal = match same.get(&pair.binaries) {
+                Some(&equal) => equal,
+                None => {
+                    let equal = self.builds.extra == 0.0 && equal_binaries(pair)?;
+                    *same.entry(pair.binaries).or_insert(equal)
+                }
+            };
+            progress.announce(pair.case);
+            if equal {
+                self.findings.push(self.same_code(pair.case));
+            } else {
+                match self.case(pair) {
+                    Ok(true) => alone.push(pair),
+                    Ok(false) => {}
+                    Err(Stop::Interrupted) => return Err(Stopped.into()),
+                    Err(Stop::Broken { side, reason }) => {
+                        let side = ["base", "head"][side];
+                        progress.line(&format!("failed: {}: {side}: {reason}", pair.case));
+                        self.undecided.push(Undecided {
+                            case: pair.case.clone(),
+                            reason: format!("it fails in the {side}: {reason}"),
+                            is_new: false,
+                        });
+                    }
+                }
+            }
+            progress.step(pair.case);
+        }
+        progress.finish();
+        self.count_instructions(&alone)
+    }
+
+    fn decided_on(&self) -> String {
+        let decided = |clock| self.clocks.iter().filter(|&&used| used == clock).count();
+        let clocks = [Clock::Cycles, Clock::Cpu, Clock::Wall]
+            .map(|clock| (decided(clock), clock.name()))
+            .into_iter()
+            .filter(|(cases, _)| *cases > 0)
+            .map(|(cases, name)| format!("{name} of {cases} cases"))
+            .collect::<Vec<String>>();
+        let clocks = match clocks.is_empty() {
+            true => return "no case was run".to_owned(),
+            false => clocks.join(", "),
+        };
+        match (self.plan.best_clock, processor_counts()) {
+            (Clock::Cycles, Err(reason)) => format!("{clocks}; cycles are not counted: {reason}"),
+            (Clock::Cycles, Ok(())) => clocks,
+            (best, _) => format!(
+                "{clocks}; nothing better than {} was to be used",
+                best.name()
+            ),
+        }
+    }
+
+    fn same_code(&self, case: &CaseId) -> Finding {
+        Finding {
+            evidence: Evidence::SameCode,
+            verdict: Verdict::Equivalent,
+            ..self.blank(case, Metric::Time)
+        }
+    }
+
+    fn blank(&self, case: &CaseId, metric: Metric) -> Finding {
+        Finding {
+            case: case.clone(),
+            metric,
+            verdict: Verdict::Inconclusive,
+            evidence: Evidence::Counts,
+            base: None,
+            head: None,
+            change: None,
+            visible: None,
+            limit: self.plan.policy.rule(case, metric).limit,
+            launches: 0,
+            layouts: 1,
+            level: None,
+            fails: false,
+            allowed: None,
+            must_gate: false,
+            notes: Vec::new(),
+        }
+    }
+
+    fn is_judged(&self, case: &CaseId, metric: Metric) -> bool {
+        self.plan.policy.rule(case, metric).tier <= self.plan.tier
+    }
+
+    /// Judges one case, as far as it takes launches; whether it runs on one thread.
+    fn case(&mut self, pair: Pair<'r>) -> Result<bool, Stop> {
+        let case = pair.case;
+        let mut method = self.method(case);
+        let load = &mut self.load;
+        let mut trial = Trial::run(pair, &method, &self.patience, || load.look())?;
+        self.measuring += trial.took;
+        if trial.clock == Clock::Wall && method.test.limit < WALL_LIMIT {
+            // What was decided against the smaller limit stays; the rest is judged by the larger.
+            method.test.limit = WALL_LIMIT;
+            trial.judge(&method);
+        }
+        self.clocks.push(trial.clock);
+        let alone = trial.ready.iter().all(|ready| ready.threads == Some(1));
+        if self.is_judged(case, Metric::Time) {
+            let finding = self.time(pair, &trial, &method)?;
+            self.surprising(&trial);
+            self.findings.push(finding);
+        }
+        for finding in self.allocations(case, &trial, alone) {
+            self.findings.push(finding);
+        }
+        if let Some(finding) = self.instructions_of(case, &trial) {
+            self.findings.push(finding);
+        }
+        if !alone && self.is_judged(case, Metric::Time) {
+            let finding = self.parallel(pair)?;
+            self.findings.push(finding);
+        }
+        Ok(alone)
+    }
+
+    fn method(&self, case: &CaseId) -> Method {
+        let floor = self.plan.floors.get(case).copied().unwrap_or(0.0);
+        let limit = self.plan.policy.rule(case, Metric::Time).limit;
+        Method {
+            core: self.plan.core,
+            best_clock: self.plan.best_clock,
+            looks: LOOKS.to_vec(),
+            test: Test {
+                limit: limit.max(floor),
+                ..Test::default()
+            },
+            seed: self.plan.seed,
+            extra: self.builds.extra,
+        }
+    }
+
+    /// What the launches say of the time, confirmed where they say that it is worse.
+    fn time(&mut self, pair: Pair<'r>, trial: &Trial, method: &Method) -> Result<Finding, Stop> {
+        let mut finding = self.timed(pair.case, trial, method);
+        if finding.verdict == Verdict::Regressed {
+            let confirmed = self.layouts.confirm(pair, trial, method, &self.patience)?;
+            self.measuring += confirmed.took;
+            finding.evidence = Evidence::Confirmed;
+            finding.verdict = confirmed.verdict;
+            finding.launches = confirmed.launches;
+            finding.layouts = confirmed.layouts;
+            finding.notes.extend(confirmed.notes);
+            if let Some(judged) = confirmed.judged {
+                finding.change = Some(judged.change);
+                finding.visible = Some(judged.visible);
+            } else {
+                finding.change = None;
+            }
+        }
+        Ok(finding)
+    }
+
+    fn timed(&self, case: &CaseId, trial: &Trial, method: &Method) -> Finding {
+        let elements = trial.ready.map(|ready| ready.elements);
+        let mut finding = Finding {
+            evidence: Evidence::Paired,
+            base: trial.iteration_ns(0),
+            head: trial.iteration_ns(1),
+            limit: method.test.limit,
+            launches: trial.launches.len() as u32,
+            verdict: trial.verdict(),
+            change: trial.judged.map(|judged| judged.change),
+            visible: trial.judged.map(|judged| judged.visible),
+            ..self.blank(case, Metric::Time)
+        };
+        if trial.judged.is_none() {
+            finding.notes.push(format!(
+                "an iteration is too slow for {} launches in the time",
+                method.test.least_launches
+            ));
+        }
+        if elements[0] != elements[1] {
+            finding.notes.push(format!(
+                "an iteration handles {} elements instead of {}, so times are not of the same work",
+                elements[1], elements[0]
+            ));
+            finding.verdict = Verdict::Inconclusive;
+        }
+        finding
+    }
+
+    /// Notes how likely the next finding would be of equal builds.
+    fn surprising(&mut self, trial: &Trial) {
+        if let Some(judged) = trial.judged {
+            self.surprises.push((self.findings.len(), judged.p));
+        }
+    }
+
+    /// Times a case of several threads on all cores.
+    fn parallel(&mut self, pair: Pair<'r>) -> Result<Finding, Stop> {
+        let mut method = self.method(pair.case);
+        method.core = None;
+        method.best_clock = Clock::Wall;
+        method.test.limit = method.test.limit.max(PARALLEL_LIMIT);
+        let mut load = Load::new();
+        let trial = Trial::run(pair, &method, &self.patience, || load.look())?;
+        self.measuring += trial.took;
+        self.surprising(&trial);
+        let mut finding = self.timed(pair.case, &trial, &method);
+        finding.evidence = Evidence::Parallel;
+        if !load.is_calm(self.cores) && finding.verdict != Verdict::Equivalent {
+            finding.verdict = Verdict::Inconclusive;
+            finding.notes.push(format!(
+                "the cores were not free: {}",
+                load.sentence(self.cores)
+            ));
+        }
+        Ok(finding)
+    }
+
+    /// What the counted allocations say.
+    fn allocations(&self, case: &CaseId, trial: &Trial, alone: bool) -> Vec<Finding> {
+        let per_iteration =
+            |figure: u64, counted: &Allocations| figure as f64 / counted.iterations as f64;
+        let metrics: [(Metric, fn(&Allocations) -> (u64, bool)); 3] = [
+            (Metric::Allocations, |counted| (counted.count, true)),
+            (Metric::Bytes, |counted| (counted.bytes, true)),
+            (Metric::Peak, |counted| (counted.peak_bytes, false)),
+        ];
+        let judged = metrics
+            .into_iter()
+            .filter(|&(metric, _)| self.is_judged(case, metric) && !trial.allocations.is_empty());
+        judged
+            .map(|(metric, figure)| {
+                let of = |side: usize| -> Vec<f64> {
+                    let launches = trial.allocations.iter();
+                    launches
+                        .map(|counted| match figure(&counted[side]) {
+                            (sum, true) => per_iteration(sum, &counted[side]),
+                            (most, false) => most as f64,
+                        })
+                        .collect()
+                };
+                let mut finding = self.blank(case, metric);
+                finding.launches = trial.allocations.len() as u32;
+                counted(finding, &of(0), &of(1), alone)
+            })
+            .collect()
+    }
+
+    /// What the processor's instructions say, where it counts them.
+    fn instructions_of(&self, case: &CaseId, trial: &Trial) -> Option<Finding> {
+        if !self.is_judged(case, Metric::Instructions) {
+            return None;
+        }
+        let ratios: Option<Vec<f64>> = trial
+            .launches
+            .iter()
+            .map(|values| values.instructions)
+            .collect();
+        let mut finding = self.blank(case, Metric::Instructions);
+        let test = Test {
+            limit: finding.limit,
+            ..Test::default()
+        };
+        let judged: Judged = test.judge(&ratios?)?;
+        let turns = trial.launches.first()?.turn_instructions;
+        let iterations = trial.turns.iterations[0] as f64;
+        finding.base = turns[0].map(|turn| turn / iterations);
+        finding.head = turns[1].map(|turn| turn / iterations);
+        finding.verdict = match judged.verdict {
+            // Nearly exact: what is below the limit has not regressed, however sure it is there.
+            Verdict::Regressed if judged.change.point < finding.limit => Verdict::Equivalent,
+            verdict => verdict,
+        };
+        finding.change = Some(judged.change);
+        finding.visible = Some(judged.visible);
+        finding.launches = judged.launches;
+        Some(finding)
+    }
+
+    /// Counts instructions of cases on one thread by valgrind where the processor does not.
+    fn count_instructions(&mut self, alone: &[Pair<'r>]) -> Result<()> {
+        let Way::Callgrind(_) = Way::find() else {
+            return Ok(());
+        };
+        let judged: Vec<Pair<'r>> = alone
+            .iter()
+            .copied()
+            .filter(|pair| self.is_judged(pair.case, Metric::Instructions))
+            .collect();
+        let budget = COUNTING * judged.len() as u32 + Duration::from_secs(5);
+        let count = |gate: &Self, side: usize, pairs: &[Pair<'r>]| {
+            let cases = pairs.iter().map(|pair| (pair.case, pair.binaries[side]));
+            instructions::count_cases(&gate.builds.suites[side], cases, budget, gate.signals)
+        };
+        let first = [count(self, 0, &judged)?, count(self, 1, &judged)?];
+        let both = |counts: &[HashMap<CaseId, u64>; 2], case: &CaseId| {
+            Some((*counts[0].get(case)? as f64, *counts[1].get(case)? as f64))
+        };
+        // Once more what differs, because hashes with random keys do by themselves.
+        let differs: Vec<Pair<'r>> = judged
+            .iter()
+            .copied()
+            .filter(|pair| both(&first, pair.case).is_some_and(|(base, head)| base != head))
+            .collect();
+        let second = [count(self, 0, &differs)?, count(self, 1, &differs)?];
+        for pair in judged {
+            let Some((base, head)) = both(&first, pair.case) else {
+                continue;
+            };
+            let again = both(&second, pair.case).unwrap_or((base, head));
+            let finding = self.blank(pair.case, Metric::Instructions);
+            let mut finding = counted(finding, &[base, again.0], &[head, again.1], true);
+            finding.launches = 2;
+            if let Some(change) = finding.change {
+                // What is below the limit is not exact enough to be called a change.
+                let limit = finding.limit;
+                match finding.verdict {
+                    Verdict::Regressed if change.low < limit => {
+                        finding.verdict = Verdict::Equivalent
+                    }
+                    Verdict::Improved if change.high > -limit => {
+                        finding.verdict = Verdict::Equivalent
+                    }
+                    Verdict::Inconclusive if change.high < limit => {
+                        finding.verdict = Verdict::Equivalent;
+                    }
+                    _ => {}
+                }
+            }
+            self.findings.push(finding);
+        }
+        Ok(())
+    }
+}
+
+/// Figures of several threads may differ by this part, because how often they meet is not decided
+/// by the program.
+const SHARED: f64 = 0.01;
+
+/// Compares counts of several launches: exactly where they repeat exactly.
+fn counted(mut finding: Finding, base: &[f64], head: &[f64], alone: bool) -> Finding {
+    let extremes = |figures: &[f64]| {
+        let least = figures.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = figures.iter().copied().fold(0.0, f64::max);
+        (least, most)
+    };
+    let (base_least, base_most) = extremes(base);
+    let (head_least, head_most) = extremes(head);
+    finding.base = Some(base_most);
+    finding.head = Some(head_most);
+    // From nothing to something there is no factor.
+    let over = |new: f64, old: f64| new / old - 1.0;
+    finding.change = (base_least > 0.0).then(|| Change {
+        point: over(head_most, base_most),
+        low: over(head_least, base_most).min(over(head_most, base_most)),
+        high: over(head_most, base_least).max(over(head_most, base_most)),
+    });
+    let exact = base_least == base_most && head_least == head_most;
+    let margin = if exact && alone { 1.0 } else { 1.0 + SHARED };
+    finding.verdict = if head_least > base_most * margin {
+        Verdict::Regressed
+    } else if head_most * margin < base_least {
+        Verdict::Improved
+    } else if exact || head_most <= base_most * margin {
+        Verdict::Equivalent
+    } else {
+        finding
+            .notes
+            .push("the counts differ from launch to launch".to_owned());
+        Verdict::Inconclusive
+    };
+    finding
+}
+
+/// Whether both binaries of a case are the same bytes.
+fn equal_binaries(pair: Pair<'_>) -> Result<bool> {
+    let read = |side: usize| {
+        let path = &pair.suites[side].binaries[pair.binaries[side]].path;
+        crate::workspace::read(path)
+    };
+    Ok(read(0)? == read(1)?)
+}
+
+/// Takes changes back that are too many for how sure they are: `surprises` are how likely findings
+/// would be of equal builds, with their numbers.
+fn discover(findings: &mut [Finding], surprises: &[(usize, f64)]) {
+    let p: Vec<f64> = surprises.iter().map(|&(_, p)| p).collect();
+    let found = sequential::discoveries(&p, FALSE_DISCOVERIES);
+    for (&(number, _), found) in surprises.iter().zip(found) {
+        let finding = &mut findings[number];
+        let changed = matches!(finding.verdict, Verdict::Regressed | Verdict::Improved);
+        if changed && !found {
+            finding.verdict = Verdict::Inconclusive;
+            finding
+                .notes
+                .push("one of too many tests to be sure of".to_owned());
+        }
+    }
+}
+
+/// A warning when nearly all cases lean to the same side, changed or not: then it is not the cases
+/// that changed.
+fn one_sided(findings: &[Finding]) -> Option<String> {
+    let points = findings
+        .iter()
+        .filter(|finding| finding.evidence == Evidence::Paired)
+        .filter_map(|finding| finding.change)
+        .map(|change| change.point);
+    let (ups, downs): (Vec<f64>, Vec<f64>) = points
+        .filter(|&point| point != 0.0)
+        .partition(|&point| point > 0.0);
+    let (ups, downs) = (ups.len(), downs.len());
+    (sequential::one_sided(ups, downs) < ONE_SIDED).then(|| {
+        let (lean, word) = if ups > downs { (ups, "slower") } else { (downs, "faster") };
+        format!(
+            "{lean} of {} timed cases lean to {word}, which is no chance: something that all share differs between the builds, as a compiler's flags or how their code is laid out",
+            ups + downs
+        )
+    })
+}
+
+/// The comparison was stopped by the user.
+#[derive(Debug)]
+pub(crate) struct Stopped;
+
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("interrupted; nothing is left behind")
+    }
+}
+
+impl std::error::Error for Stopped {}

@@ -1,0 +1,255 @@
+//! The command `gate`: from two revisions to an exit code.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use bench_harness::Environment;
+use bench_harness::gate::Judgement;
+use bench_harness::policy::{Policy, Tier};
+use bench_harness::record::{CaseId, Profile};
+use clap::{Args, ValueEnum};
+
+use crate::gate::{self, Builds, Plan};
+use crate::outcome::{self, Destinations, Github};
+use crate::revision::Revisions;
+use crate::runner::{self, Signal};
+use crate::trial::Clock;
+use crate::workspace::{Inputs, Suite, Workspace};
+
+/// The policy of a workspace.
+pub(crate) const POLICY: &str = "benchmarks.toml";
+
+pub(crate) const GATE_HELP: &str = "\
+Both revisions are built in a git worktree below target/, so your tree and index stay as they are.
+Times are judged by processes of both builds that take turns on one core; what looks slower is
+measured again on freshly linked layouts. What a regression is says benchmarks.toml, where there is
+one; without it 1 % of time (2 % where only wall time can be read) or of instructions, any
+allocation more, and 10 % of what runs on all cores.
+
+Exit codes: 0 pass, 1 regression, 2 wrong usage or a failed tool, 3 a case that must be decided is
+not, 4 a case of the base is gone or fails.
+
+Examples:
+  gen-benchmarks gate --base origin/main
+  gen-benchmarks gate --base HEAD~1 --head HEAD --filter dag-run --bench dag
+  gen-benchmarks gate --base v1.2.0 --tier release --markdown comment.md --junit gate.xml";
+
+#[derive(Args, Clone)]
+pub(crate) struct Gate {
+    /// The revision to compare with.
+    #[arg(long, value_name = "REV")]
+    base: String,
+    /// The revision that is judged [default: HEAD, and then all changes must be committed].
+    #[arg(long, value_name = "REV")]
+    head: Option<String>,
+    #[command(flatten)]
+    judging: Judging,
+    #[command(flatten)]
+    destinations: Destinations,
+}
+
+/// What is judged, and how.
+#[derive(Args, Clone)]
+pub(crate) struct Judging {
+    /// Only cases whose `group/series/input` contains this text.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
+    /// How many inputs of every group are judged.
+    #[arg(long, value_enum, default_value_t = crate::ProfileArg::Quick)]
+    pub(crate) profile: crate::ProfileArg,
+    /// How thorough: which entries of benchmarks.toml count.
+    #[arg(long, value_enum, default_value_t = TierArg::Change)]
+    pub(crate) tier: TierArg,
+    /// Only these bench targets; a name may end in `*`.
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub(crate) bench: Vec<String>,
+    /// The policy [default: benchmarks.toml of the workspace, where there is one].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Judge by nothing better than this.
+    #[arg(long, value_enum, default_value_t = ClockArg::Cycles)]
+    pub(crate) clock: ClockArg,
+    /// The core that processes are kept on [default: the last one].
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) core: Option<usize>,
+    /// Decides every random order [default: from the clock, and named in the outcome].
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) seed: Option<u32>,
+    /// Seconds that a process may take for an answer.
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = crate::seconds)]
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum TierArg {
+    /// What every change is held to.
+    Change,
+    /// What every night is.
+    Nightly,
+    /// Everything.
+    Release,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum ClockArg {
+    /// Cycles in user mode where the processor counts them, or else what follows.
+    Cycles,
+    /// The time that the process had a core, or else wall time.
+    Cpu,
+    /// The time that passed.
+    Wall,
+}
+
+impl From<ClockArg> for Clock {
+    fn from(clock: ClockArg) -> Self {
+        match clock {
+            ClockArg::Cycles => Self::Cycles,
+            ClockArg::Cpu => Self::Cpu,
+            ClockArg::Wall => Self::Wall,
+        }
+    }
+}
+
+impl Judging {
+    /// A plan of what is asked for, by the policy of the workspace.
+    pub(crate) fn plan(&self, workspace: &Workspace, floors: HashMap<CaseId, f64>) -> Result<Plan> {
+        Ok(Plan {
+            profile: Profile::from(self.profile),
+            filter: self.filter.clone(),
+            tier: match self.tier {
+                TierArg::Change => Tier::Change,
+                TierArg::Nightly => Tier::Nightly,
+                TierArg::Release => Tier::Release,
+            },
+            policy: self.policy(workspace)?,
+            floors,
+            best_clock: self.clock.into(),
+            core: self.core.or_else(last_core),
+            seed: self.seed.unwrap_or_else(seed).into(),
+            timeout: self.timeout,
+        })
+    }
+
+    fn policy(&self, workspace: &Workspace) -> Result<Policy> {
+        let own = workspace.root.join(POLICY);
+        let (path, text) = match &self.policy {
+            Some(path) => (
+                path.clone(),
+                std::fs::read_to_string(path)
+                    .with_context(|| format!("cannot read the policy {}", path.display()))?,
+            ),
+            None => match std::fs::read_to_string(&own) {
+                Ok(text) => (PathBuf::from(POLICY), text),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    (PathBuf::from(POLICY), String::new())
+                }
+                Err(error) => {
+                    return Err(error).with_context(|| format!("cannot read {}", own.display()));
+                }
+            },
+        };
+        let name = path.display().to_string();
+        Policy::parse(&name, &text).or_else(|errors| faults(&errors))
+    }
+
+    /// What is built: only what is asked for.
+    pub(crate) fn inputs(&self) -> Inputs {
+        Inputs {
+            targets: self.bench.clone(),
+            ..Inputs::default()
+        }
+    }
+}
+
+/// Fails with everything that is wrong in a policy.
+fn faults<T>(errors: &[bench_harness::policy::PolicyError]) -> Result<T> {
+    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    bail!("{}", lines.join("\nerror: "))
+}
+
+/// The last core that this process may use.
+pub(crate) fn last_core() -> Option<usize> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::thread::{CpuSet, sched_getaffinity};
+        let cores = sched_getaffinity(None).ok()?;
+        (0..CpuSet::MAX_CPU).rfind(|&core| cores.is_set(core))
+    }
+    #[cfg(not(target_os = "linux"))]
+    None
+}
+
+/// A seed that is another in every run.
+fn seed() -> u32 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(1, |now| now.as_millis() as u32)
+}
+
+/// Builds two revisions and judges what changed between them.
+pub(crate) fn execute(workspace: &Workspace, arguments: &Gate) -> Result<ExitCode> {
+    let floors = HashMap::new();
+    let plan = arguments.judging.plan(workspace, floors)?;
+    let revisions = Revisions::of(workspace)?;
+    let base = revisions.resolve(&arguments.base)?;
+    let head = match &arguments.head {
+        Some(head) => revisions.resolve(head)?,
+        None => {
+            revisions.refuse_changes()?;
+            revisions.resolve("HEAD")?
+        }
+    };
+    let signals = runner::signals()?;
+    let inputs = arguments.judging.inputs();
+    let build = |side, label| {
+        let built = revisions.build(side, label, &inputs);
+        interrupted_first(built, &signals)
+    };
+    let builds = Builds {
+        suites: [build(&base, "base")?, build(&head, "head")?],
+        sides: [base, head],
+        scratch: revisions.folder().to_owned(),
+        extra: 0.0,
+    };
+    check_policy(&plan.policy, &builds.suites)?;
+    let environment = Environment::capture(&workspace.root);
+    let judgement = gate::judge(&plan, &builds, &environment, (&signals.0, &signals.1))?;
+    drop(revisions);
+    conclude(&judgement, &arguments.destinations)
+}
+
+/// Prints and writes what was found.
+fn conclude(judgement: &Judgement, destinations: &Destinations) -> Result<ExitCode> {
+    let mut destinations = destinations.clone();
+    destinations.github = Github::of(|name| std::env::var_os(name));
+    outcome::publish(judgement, &destinations)?;
+    Ok(ExitCode::from(judgement.conclusion().exit_code()))
+}
+
+/// The user's wish to stop rather than what failed because of it.
+pub(crate) fn interrupted_first<T>(
+    result: Result<T>,
+    signals: &(Sender<Signal>, Receiver<Signal>),
+) -> Result<T> {
+    match signals
+        .1
+        .try_iter()
+        .any(|signal| matches!(signal, Signal::Interrupt))
+    {
+        true => Err(gate::Stopped.into()),
+        false => result,
+    }
+}
+
+/// Fails where the policy does not fit the cases that there are, in any profile, or the day.
+fn check_policy(policy: &Policy, suites: &[Suite; 2]) -> Result<()> {
+    let cases = suites.iter().flat_map(|suite| &suite.cases);
+    let cases: Vec<CaseId> = cases.map(|defined| defined.info.case.clone()).collect();
+    let today = jiff::Zoned::now().date();
+    policy
+        .check(&cases, today)
+        .or_else(|errors| faults(&errors))
+}
