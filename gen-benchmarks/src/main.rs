@@ -5,6 +5,7 @@ mod compare;
 mod format;
 mod instructions;
 mod markdown;
+mod outcome;
 mod pairing;
 mod plot;
 mod progress;
@@ -17,17 +18,19 @@ mod takeaway;
 mod trial;
 mod workspace;
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use bench_harness::gate::Judgement;
 use bench_harness::record::{self, Profile};
 use bench_harness::{Environment, Workload};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use format::Unit;
+use outcome::{Destinations, Github};
 use report::{ASSETS, RECORD, Report};
 use runner::{Interrupted, Plan, Summary};
 use workspace::{Inputs, Workspace};
@@ -76,6 +79,15 @@ enum Command {
     /// Replay a workload of your own on every strategy, and rank them.
     #[command(after_help = COMPARE_HELP)]
     CompareStrategies(Compare),
+    /// Show the stored outcome of a gate again, and end with its exit code.
+    #[command(after_help = SHOW_HELP)]
+    Show {
+        /// What a gate wrote with --json.
+        #[arg(value_name = "FILE")]
+        outcome: PathBuf,
+        #[command(flatten)]
+        destinations: Destinations,
+    },
     /// Print the cases.
     #[command(after_help = "Example: gen-benchmarks list --profile quick --filter arena")]
     List {
@@ -122,6 +134,16 @@ struct Compare {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
+
+const SHOW_HELP: &str = "\
+In a workflow of GitHub Actions annotations are printed too, the step's summary gets the Markdown, and
+its outputs are conclusion, exit-code, failing, tolerated, missing, inconclusive, improved, new and
+equivalent.
+
+Exit code 0: pass; 1: regression; 2: the file cannot be read or another not be written; 3: a case
+that must be decided is not; 4: a case is gone or does not run.
+
+Example: gen-benchmarks show outcome.json --markdown comment.md --junit gate.xml";
 
 #[derive(Args, Clone)]
 struct Select {
@@ -208,8 +230,17 @@ fn main() -> ExitCode {
 }
 
 fn execute(cli: Cli) -> Result<ExitCode> {
+    // A stored outcome is shown anywhere.
+    if let Some(Command::Show {
+        outcome,
+        destinations,
+    }) = cli.command
+    {
+        return show(&outcome, destinations);
+    }
     let workspace = Workspace::find()?;
     match cli.command {
+        Some(Command::Show { .. }) => unreachable!("needs no workspace"),
         None => {
             let out = cli.output.out.as_deref();
             publish::probe(out.unwrap_or(&workspace.root))?;
@@ -277,6 +308,30 @@ fn print(text: &str) -> Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// Longest stored outcome that is read, in bytes.
+const OUTCOME_LIMIT: u64 = 1 << 26;
+
+/// Shows a stored outcome.
+fn show(path: &Path, mut destinations: Destinations) -> Result<ExitCode> {
+    let failed = || format!("cannot read {}", path.display());
+    let mut text = String::new();
+    let file = std::fs::File::open(path).with_context(failed)?;
+    let mut limited = file.take(OUTCOME_LIMIT + 1);
+    limited.read_to_string(&mut text).with_context(failed)?;
+    if text.len() as u64 > OUTCOME_LIMIT {
+        bail!("{}: it is longer than {OUTCOME_LIMIT} bytes", failed());
+    }
+    let judgement = Judgement::from_json(&text).map_err(|reason| {
+        anyhow!(
+            "{}: {reason}; give what a gate wrote with --json",
+            path.display()
+        )
+    })?;
+    destinations.github = Github::of(|name| std::env::var_os(name));
+    outcome::publish(&judgement, &destinations)?;
+    Ok(ExitCode::from(judgement.conclusion().exit_code()))
 }
 
 fn inputs(select: &Select) -> Inputs {
