@@ -13,6 +13,7 @@ mod publish;
 mod relink;
 mod report;
 mod revision;
+mod rules;
 mod runner;
 mod takeaway;
 mod trial;
@@ -25,7 +26,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use bench_harness::gate::Judgement;
-use bench_harness::record::{self, Profile};
+use bench_harness::policy::{Policy, PolicyError};
+use bench_harness::record::{self, CaseId, Profile};
 use bench_harness::{Environment, Workload};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -79,6 +81,9 @@ enum Command {
     /// Replay a workload of your own on every strategy, and rank them.
     #[command(after_help = COMPARE_HELP)]
     CompareStrategies(Compare),
+    /// Print what `benchmarks.toml` says of every case and metric, or what is wrong with it.
+    #[command(after_help = POLICY_HELP)]
+    Policy(PolicyOptions),
     /// Show the stored outcome of a gate again, and end with its exit code.
     #[command(after_help = SHOW_HELP)]
     Show {
@@ -135,6 +140,14 @@ struct Compare {
     out: Option<PathBuf>,
 }
 
+const POLICY_HELP: &str = "\
+Exit code 0: the file fits the cases and the day; 2: it does not, and every fault is named.
+
+Examples:
+  gen-benchmarks policy                                       builds the suites to learn their cases
+  gen-benchmarks policy --records assets/benchmarks.jsonl     takes the cases of a record
+  gen-benchmarks policy --filter dag-run/chain";
+
 const SHOW_HELP: &str = "\
 In a workflow of GitHub Actions annotations are printed too, the step's summary gets the Markdown, and
 its outputs are conclusion, exit-code, failing, tolerated, missing, inconclusive, improved, new and
@@ -144,6 +157,19 @@ Exit code 0: pass; 1: regression; 2: the file cannot be read or another not be w
 that must be decided is not; 4: a case is gone or does not run.
 
 Example: gen-benchmarks show outcome.json --markdown comment.md --junit gate.xml";
+
+#[derive(Args, Clone)]
+struct PolicyOptions {
+    /// The policy [default: benchmarks.toml in the workspace; without it, what holds for all].
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Take the cases of this record in place of building the suites.
+    #[arg(long, value_name = "FILE")]
+    records: Option<PathBuf>,
+    /// Only print cases whose `group/series/input` contains this text.
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+}
 
 #[derive(Args, Clone)]
 struct Select {
@@ -280,6 +306,7 @@ fn execute(cli: Cli) -> Result<ExitCode> {
                 }
             }
         }
+        Some(Command::Policy(arguments)) => policy(&workspace, &arguments),
         Some(Command::CompareStrategies(arguments)) => compare(&workspace, &arguments),
         Some(Command::List { select }) => {
             let suite = workspace.build(&inputs(&select))?;
@@ -332,6 +359,55 @@ fn show(path: &Path, mut destinations: Destinations) -> Result<ExitCode> {
     destinations.github = Github::of(|name| std::env::var_os(name));
     outcome::publish(&judgement, &destinations)?;
     Ok(ExitCode::from(judgement.conclusion().exit_code()))
+}
+
+/// Checks the policy and prints what it says of every case.
+fn policy(workspace: &Workspace, arguments: &PolicyOptions) -> Result<ExitCode> {
+    let policy = read_policy(workspace, arguments.policy.as_deref())?;
+    let cases: Vec<CaseId> = match &arguments.records {
+        Some(records) => record::planned(&record::read(records)?.entries),
+        None => {
+            let suite = workspace.build(&Inputs::default())?;
+            suite.cases.into_iter().map(|one| one.info.case).collect()
+        }
+    };
+    let today = jiff::Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date();
+    policy.check(&cases, today).map_err(all)?;
+    let filter = arguments.filter.as_deref().unwrap_or_default();
+    let chosen: Vec<CaseId> = cases
+        .into_iter()
+        .filter(|case| case.to_string().contains(filter))
+        .collect();
+    if chosen.is_empty() {
+        bail!("no case matches `{filter}`; `gen-benchmarks list` prints the cases");
+    }
+    print(&rules::rules(&policy, &chosen))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The named policy, or that of the workspace.
+fn read_policy(workspace: &Workspace, named: Option<&Path>) -> Result<Policy> {
+    let path = workspace.root.join("benchmarks.toml");
+    let path = named.unwrap_or(&path);
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            let name = path.strip_prefix(&workspace.root).unwrap_or(path);
+            Policy::parse(&name.display().to_string(), &text).map_err(all)
+        }
+        Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+            eprintln!("{} is not there, so the defaults hold", path.display());
+            Ok(Policy::default())
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+/// Several errors, a line each.
+fn all(errors: Vec<PolicyError>) -> anyhow::Error {
+    let lines: Vec<String> = errors.iter().map(PolicyError::to_string).collect();
+    anyhow!(lines.join("\nerror: "))
 }
 
 fn inputs(select: &Select) -> Inputs {
