@@ -747,6 +747,12 @@ mod tests {
         );
         let long = "x".repeat(300) + "/1 [time]";
         assert!(tests().any(|test| test.attribute("name") == Some(&long)));
+        // Control characters go, and nothing that follows them.
+        let bare = "[31mred]0;title  1m /1 [time]";
+        assert!(
+            tests().any(|test| test.attribute("name") == Some(bare)),
+            "{text}"
+        );
         let unseen = |c: char| c.is_control() && c != '\n';
         assert!(!text.contains(unseen), "{text:?}");
         let kinds = ["failure", "skipped", "error"];
