@@ -1,11 +1,15 @@
 //! What a gate finds when it compares two builds, and what follows from it: plain values, so that
 //! judging, policy and every way of showing the outcome can be written and tested apart.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::record::CaseId;
+
+/// Version of the stored form of a [`Judgement`]. Readers refuse others.
+pub const SCHEMA: u32 = 1;
 
 /// What is compared, always of one iteration of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -60,7 +64,8 @@ impl fmt::Display for Metric {
     }
 }
 
-/// `new / old - 1`, and the range it plausibly lies in: 0.02 is 2 % more.
+/// `new / old - 1`, and the range it plausibly lies in: 0.02 is 2 % more. Always finite: from nothing
+/// to something there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     /// The estimate.
@@ -171,10 +176,10 @@ pub struct Finding {
     pub launches: u32,
     /// Link orders of each build.
     pub layouts: u32,
-    /// How large the regression is; `None` where there is none.
+    /// How large the regression is, or the improvement where the policy counts both directions;
+    /// `None` where there is none.
     pub level: Option<Level>,
-    /// Whether it makes the gate fail: it has regressed, is not allowed, and its level is high
-    /// enough.
+    /// Whether it makes the gate fail: it has a level, is not allowed, and the level is high enough.
     pub fails: bool,
     /// Who has agreed to it.
     pub allowed: Option<Allowance>,
@@ -255,6 +260,76 @@ pub struct Judgement {
 }
 
 impl Judgement {
+    /// The text that stores it.
+    ///
+    /// # Errors
+    ///
+    /// Names a figure that is not finite, which JSON cannot hold.
+    pub fn to_json(&self) -> Result<String, String> {
+        #[derive(Serialize)]
+        struct Stored<'j> {
+            schema: u32,
+            #[serde(flatten)]
+            judgement: &'j Judgement,
+        }
+        for finding in &self.findings {
+            let change = finding.change.map(|one| [one.point, one.low, one.high]);
+            let single = [
+                finding.base,
+                finding.head,
+                finding.visible,
+                Some(finding.limit),
+            ];
+            let mut figures = single
+                .into_iter()
+                .flatten()
+                .chain(change.into_iter().flatten());
+            if let Some(figure) = figures.find(|figure| !figure.is_finite()) {
+                return Err(format!(
+                    "case `{}` has {figure} as a figure of its {}; leave it out",
+                    finding.case, finding.metric
+                ));
+            }
+        }
+        let stored = Stored {
+            schema: SCHEMA,
+            judgement: self,
+        };
+        let text = serde_json::to_string_pretty(&stored).map_err(|error| error.to_string())?;
+        Ok(text + "\n")
+    }
+
+    /// Reads what [`to_json`](Self::to_json) wrote.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong and where: no JSON, another schema, a finding twice.
+    pub fn from_json(text: &str) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Version {
+            schema: u32,
+        }
+        let invalid = |error| format!("not a judgement: {error}");
+        let version: Version = serde_json::from_str(text).map_err(invalid)?;
+        if version.schema != SCHEMA {
+            return Err(format!(
+                "/schema: {} is not known; this version reads schema {SCHEMA}",
+                version.schema
+            ));
+        }
+        let judgement: Self = serde_json::from_str(text).map_err(invalid)?;
+        let mut seen = HashSet::new();
+        for (index, finding) in judgement.findings.iter().enumerate() {
+            if !seen.insert((&finding.case, finding.metric)) {
+                return Err(format!(
+                    "/findings/{index}: the {} of case `{}` stands twice",
+                    finding.metric, finding.case
+                ));
+            }
+        }
+        Ok(judgement)
+    }
+
     /// What follows from all findings together: a regression outweighs a missing case, and that an
     /// undecided one.
     pub fn conclusion(&self) -> Conclusion {
@@ -314,26 +389,70 @@ mod tests {
             is_new,
         });
         let judgement = Judgement {
-            base: Side {
-                name: "main".to_owned(),
-                commit: "1".to_owned(),
-            },
-            head: Side {
-                name: "HEAD".to_owned(),
-                commit: "2".to_owned(),
-            },
+            undecided: undecided.collect(),
+            ..judgement(findings)
+        };
+        assert_eq!(judgement.conclusion().exit_code(), code);
+        let text = judgement.to_json().unwrap();
+        assert_eq!(Judgement::from_json(&text).unwrap(), judgement);
+    }
+
+    fn judgement(findings: Vec<Finding>) -> Judgement {
+        let side = Side {
+            name: "main".to_owned(),
+            commit: "1".to_owned(),
+        };
+        Judgement {
+            base: side.clone(),
+            head: side,
             machine: String::new(),
             decided_on: String::new(),
             seed: 1,
             measuring_s: 1.0,
             load: String::new(),
             findings,
-            undecided: undecided.collect(),
+            undecided: Vec::new(),
             warnings: Vec::new(),
-        };
-        assert_eq!(judgement.conclusion().exit_code(), code);
-        let text = serde_json::to_string(&judgement).unwrap();
-        assert_eq!(serde_json::from_str::<Judgement>(&text).unwrap(), judgement);
+        }
+    }
+
+    #[track_caller]
+    fn check_refused(text: &str, reason: &str) {
+        let error = Judgement::from_json(text).unwrap_err();
+        assert!(error.contains(reason), "{error}");
+    }
+
+    #[test]
+    fn stored_judgement_that_is_none_is_refused() {
+        let good = judgement(vec![finding(Verdict::Improved, false, false)]);
+        let good = good.to_json().unwrap();
+        check_refused("{", "not a judgement: EOF");
+        check_refused("{}", "missing field `schema`");
+        check_refused(
+            &good.replace("\"schema\": 1", "\"schema\": 7"),
+            "/schema: 7",
+        );
+        check_refused(&good.replace("0.02,", "1e999,"), "out of range");
+        check_refused(&good.replace("\"improved\"", "\"better\""), "`better`");
+        check_refused(&good.replace("100.0", "\"100\""), "line ");
+    }
+
+    #[test]
+    fn finding_that_stands_twice_is_refused() {
+        let twice = vec![finding(Verdict::Improved, false, false); 2];
+        let text = judgement(twice).to_json().unwrap();
+        check_refused(&text, "/findings/1: the time of case `g/s/1` stands twice");
+    }
+
+    #[test]
+    fn figure_that_json_cannot_hold_is_named() {
+        let mut bad = finding(Verdict::Regressed, true, false);
+        bad.base = Some(f64::INFINITY);
+        let error = judgement(vec![bad]).to_json().unwrap_err();
+        assert!(
+            error.contains("`g/s/1` has inf as a figure of its time"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -26,6 +26,7 @@
 
 pub mod criterion_output;
 pub mod gate;
+pub mod policy;
 pub mod record;
 pub mod sequential;
 pub mod server;

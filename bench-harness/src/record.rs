@@ -417,6 +417,22 @@ pub fn read(path: &Path) -> Result<Entries, ReadError> {
     Ok(read)
 }
 
+/// The cases that the groups of a record hold, in order of definition.
+pub fn planned(entries: &[Entry]) -> Vec<CaseId> {
+    let groups = entries.iter().filter_map(|entry| match entry {
+        Entry::Group(group) => Some(group),
+        _ => None,
+    });
+    let cases = groups.flat_map(|group| {
+        group.cases.iter().map(|(series, input)| CaseId {
+            group: group.info.group.clone(),
+            series: series.clone(),
+            input: input.clone(),
+        })
+    });
+    cases.collect()
+}
+
 /// Reads one line and checks what the types do not.
 fn parse(line: &[u8]) -> Result<Entry, String> {
     #[derive(Deserialize)]

@@ -14,6 +14,8 @@ pub(crate) enum Unit {
     Bytes,
     /// How many times as much.
     Ratio,
+    /// A fraction, written in percent.
+    Percent,
 }
 
 impl Unit {
@@ -76,6 +78,7 @@ impl Unit {
                 (KIB * KIB * KIB * KIB, " TiB"),
             ],
             Unit::Ratio => &[(1.0, "×")],
+            Unit::Percent => &[(0.01, " %")],
         }
     }
 
@@ -180,6 +183,9 @@ mod tests {
         check(Unit::Count, 1_234_567.0, 0.0, "1,234,567");
         check(Unit::Count, 0.5, 0.0, "0.5");
         check(Unit::Bytes, 1_536.0, f64::NAN, "1.5 KiB");
+        check(Unit::Percent, 0.01, 0.0, "1 %");
+        check(Unit::Percent, -0.063, 0.005, "-6.3 %");
+        check(Unit::Percent, 12.0, 0.0, "1,200 %");
     }
 
     #[test]

@@ -17,22 +17,26 @@ mod publish;
 mod relink;
 mod report;
 mod revision;
+mod rules;
 mod runner;
 mod takeaway;
 mod trial;
 mod workspace;
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use bench_harness::record::{self, Profile};
+use anyhow::{Context, Result, anyhow, bail};
+use bench_harness::gate::Judgement;
+use bench_harness::policy::{Policy, PolicyError};
+use bench_harness::record::{self, CaseId, Profile};
 use bench_harness::{Environment, Workload};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use format::Unit;
+use outcome::{Destinations, Github};
 use report::{ASSETS, RECORD, Report};
 use runner::{Interrupted, Plan, Summary};
 use workspace::{Inputs, Workspace};
@@ -84,6 +88,18 @@ enum Command {
     /// Replay a workload of your own on every strategy, and rank them.
     #[command(after_help = COMPARE_HELP)]
     CompareStrategies(Compare),
+    /// Print what `benchmarks.toml` says of every case and metric, or what is wrong with it.
+    #[command(after_help = POLICY_HELP)]
+    Policy(PolicyOptions),
+    /// Show the stored outcome of a gate again, and end with its exit code.
+    #[command(after_help = SHOW_HELP)]
+    Show {
+        /// What a gate wrote with --json.
+        #[arg(value_name = "FILE")]
+        outcome: PathBuf,
+        #[command(flatten)]
+        destinations: Destinations,
+    },
     /// Print the cases.
     #[command(after_help = "Example: gen-benchmarks list --profile quick --filter arena")]
     List {
@@ -129,6 +145,37 @@ struct Compare {
     /// The folder of the charts [default: target/gen-benchmarks/compare].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+}
+
+const POLICY_HELP: &str = "\
+Exit code 0: the file fits the cases and the day; 2: it does not, and every fault is named.
+
+Examples:
+  gen-benchmarks policy                                       builds the suites to learn their cases
+  gen-benchmarks policy --records assets/benchmarks.jsonl     takes the cases of a record
+  gen-benchmarks policy --filter dag-run/chain";
+
+const SHOW_HELP: &str = "\
+In a workflow of GitHub Actions annotations are printed too, the step's summary gets the Markdown, and
+its outputs are conclusion, exit-code, failing, tolerated, missing, inconclusive, improved, new and
+equivalent.
+
+Exit code 0: pass; 1: regression; 2: the file cannot be read or another not be written; 3: a case
+that must be decided is not; 4: a case is gone or does not run.
+
+Example: gen-benchmarks show outcome.json --markdown comment.md --junit gate.xml";
+
+#[derive(Args, Clone)]
+struct PolicyOptions {
+    /// The policy [default: benchmarks.toml in the workspace; without it, what holds for all].
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Take the cases of this record in place of building the suites.
+    #[arg(long, value_name = "FILE")]
+    records: Option<PathBuf>,
+    /// Only print cases whose `group/series/input` contains this text.
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
 }
 
 #[derive(Args, Clone)]
@@ -222,8 +269,17 @@ fn main() -> ExitCode {
 }
 
 fn execute(cli: Cli) -> Result<ExitCode> {
+    // A stored outcome is shown anywhere.
+    if let Some(Command::Show {
+        outcome,
+        destinations,
+    }) = cli.command
+    {
+        return show(&outcome, destinations);
+    }
     let workspace = Workspace::find()?;
     match cli.command {
+        Some(Command::Show { .. }) => unreachable!("needs no workspace"),
         None => {
             let out = cli.output.out.as_deref();
             publish::probe(out.unwrap_or(&workspace.root))?;
@@ -264,6 +320,7 @@ fn execute(cli: Cli) -> Result<ExitCode> {
             }
         }
         Some(Command::Gate(arguments)) => gate_command::execute(&workspace, &arguments),
+        Some(Command::Policy(arguments)) => policy(&workspace, &arguments),
         Some(Command::CompareStrategies(arguments)) => compare(&workspace, &arguments),
         Some(Command::List { select }) => {
             let suite = workspace.build(&inputs(&select))?;
@@ -292,6 +349,79 @@ fn print(text: &str) -> Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// Longest stored outcome that is read, in bytes.
+const OUTCOME_LIMIT: u64 = 1 << 26;
+
+/// Shows a stored outcome.
+fn show(path: &Path, mut destinations: Destinations) -> Result<ExitCode> {
+    let failed = || format!("cannot read {}", path.display());
+    let mut text = String::new();
+    let file = std::fs::File::open(path).with_context(failed)?;
+    let mut limited = file.take(OUTCOME_LIMIT + 1);
+    limited.read_to_string(&mut text).with_context(failed)?;
+    if text.len() as u64 > OUTCOME_LIMIT {
+        bail!("{}: it is longer than {OUTCOME_LIMIT} bytes", failed());
+    }
+    let judgement = Judgement::from_json(&text).map_err(|reason| {
+        anyhow!(
+            "{}: {reason}; give what a gate wrote with --json",
+            path.display()
+        )
+    })?;
+    destinations.github = Github::of(|name| std::env::var_os(name));
+    outcome::publish(&judgement, &destinations)?;
+    Ok(ExitCode::from(judgement.conclusion().exit_code()))
+}
+
+/// Checks the policy and prints what it says of every case.
+fn policy(workspace: &Workspace, arguments: &PolicyOptions) -> Result<ExitCode> {
+    let policy = read_policy(workspace, arguments.policy.as_deref())?;
+    let cases: Vec<CaseId> = match &arguments.records {
+        Some(records) => record::planned(&record::read(records)?.entries),
+        None => {
+            let suite = workspace.build(&Inputs::default())?;
+            suite.cases.into_iter().map(|one| one.info.case).collect()
+        }
+    };
+    let today = jiff::Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date();
+    policy.check(&cases, today).map_err(all)?;
+    let filter = arguments.filter.as_deref().unwrap_or_default();
+    let chosen: Vec<CaseId> = cases
+        .into_iter()
+        .filter(|case| case.to_string().contains(filter))
+        .collect();
+    if chosen.is_empty() {
+        bail!("no case matches `{filter}`; `gen-benchmarks list` prints the cases");
+    }
+    print(&rules::rules(&policy, &chosen))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The named policy, or that of the workspace.
+fn read_policy(workspace: &Workspace, named: Option<&Path>) -> Result<Policy> {
+    let path = workspace.root.join("benchmarks.toml");
+    let path = named.unwrap_or(&path);
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            let name = path.strip_prefix(&workspace.root).unwrap_or(path);
+            Policy::parse(&name.display().to_string(), &text).map_err(all)
+        }
+        Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+            eprintln!("{} is not there, so the defaults hold", path.display());
+            Ok(Policy::default())
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+/// Several errors, a line each.
+fn all(errors: Vec<PolicyError>) -> anyhow::Error {
+    let lines: Vec<String> = errors.iter().map(PolicyError::to_string).collect();
+    anyhow!(lines.join("\nerror: "))
 }
 
 fn inputs(select: &Select) -> Inputs {

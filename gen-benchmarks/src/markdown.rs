@@ -504,7 +504,7 @@ pub(crate) fn code(name: &str) -> String {
 }
 
 /// A name in a table, where a bare `|` would end the cell even inside a code span.
-fn cell(name: &str) -> String {
+pub(crate) fn cell(name: &str) -> String {
     code(name).replace('|', "\\|")
 }
 
