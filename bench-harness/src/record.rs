@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::environment::Environment;
+use crate::exchange::Measurement;
 
 /// Version of the line format. Readers refuse others.
 pub const SCHEMA: u32 = 1;
 
 /// Longest line that a reader accepts, in bytes.
-const LINE_LIMIT: usize = 1 << 20;
+pub const LINE_LIMIT: usize = 1 << 20;
 
 /// One line of a record file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -41,6 +42,8 @@ pub enum Entry {
     Counted(Counted),
     /// How the instructions of the run were counted; stands once, after the cases.
     Counting(Counting),
+    /// What another tool measured.
+    Imported(Box<Measurement>),
 }
 
 impl Entry {
@@ -380,6 +383,7 @@ pub fn read(path: &Path) -> Result<Entries, ReadError> {
     let mut reader = BufReader::new(File::open(path).map_err(io)?);
     let mut read = Entries::default();
     let mut seen = std::collections::HashSet::new();
+    let mut imported = std::collections::HashSet::new();
     let mut bytes = Vec::new();
     for line in 1.. {
         bytes.clear();
@@ -411,6 +415,14 @@ pub fn read(path: &Path) -> Result<Entries, ReadError> {
                 record.case, record.process
             )));
         }
+        if let Entry::Imported(measurement) = &entry
+            && !imported.insert(format!("{:?}", measurement.key()))
+        {
+            return Err(invalid(format!(
+                "{} of benchmark `{}` stands twice",
+                measurement.metric, measurement.id
+            )));
+        }
         read.entries.push(entry);
         read.whole_bytes += count as u64;
     }
@@ -433,6 +445,9 @@ fn parse(line: &[u8]) -> Result<Entry, String> {
     }
     let line: Line =
         serde_json::from_slice(line).map_err(|error| format!("not a record: {error}"))?;
+    if let Entry::Imported(measurement) = &line.entry {
+        measurement.check()?;
+    }
     if let Entry::Case(record) = &line.entry {
         if record.samples.iter().any(|sample| sample.iterations == 0) {
             return Err(format!(
