@@ -24,6 +24,7 @@
 //!
 //! The library knows nothing of what it measures.
 
+pub mod comparison;
 pub mod criterion_output;
 pub mod exchange;
 pub mod gate;
