@@ -248,8 +248,18 @@ impl Summary {
     }
 }
 
-/// What tells measurements apart.
-pub type Key<'a> = (&'a str, &'a Quantity, &'a str, Option<&'a Commit>);
+/// What tells the measurements of a file apart.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The benchmark.
+    pub id: String,
+    /// What was measured.
+    pub metric: Quantity,
+    /// What the values count.
+    pub unit: String,
+    /// Which commit was measured.
+    pub commit: Option<Commit>,
+}
 
 impl Measurement {
     /// Something that this lab measures too, in its unit.
@@ -325,8 +335,13 @@ impl Measurement {
     }
 
     /// What tells it apart from the other measurements of a file.
-    pub fn key(&self) -> Key<'_> {
-        (&self.id, &self.metric, &self.unit, self.commit.as_ref())
+    pub fn key(&self) -> Key {
+        Key {
+            id: self.id.clone(),
+            metric: self.metric.clone(),
+            unit: self.unit.clone(),
+            commit: self.commit.clone(),
+        }
     }
 
     /// The number of each process, the median of its samples; empty for a summary.

@@ -416,7 +416,7 @@ pub fn read(path: &Path) -> Result<Entries, ReadError> {
             )));
         }
         if let Entry::Imported(measurement) = &entry
-            && !imported.insert(format!("{:?}", measurement.key()))
+            && !imported.insert(measurement.key())
         {
             return Err(invalid(format!(
                 "{} of benchmark `{}` stands twice",
@@ -551,6 +551,31 @@ mod tests {
             .collect();
         let text: String = entries.iter().map(|entry| entry.to_line() + "\n").collect();
         assert_eq!(read_text(&text).unwrap().entries, entries);
+    }
+
+    #[test]
+    fn imported_measurements_survive_a_round_trip_and_are_checked() {
+        use crate::exchange::{Format, read};
+        let text = r#"{"a":{"latency":{"value":0.1,"lower_value":0.05},"time":{"value":-3}}}"#;
+        let found = read(Format::Bmf, "x", text).unwrap().measurements;
+        let entries: Vec<Entry> = found
+            .into_iter()
+            .map(Box::new)
+            .map(Entry::Imported)
+            .collect();
+        let lines: Vec<String> = entries.iter().map(Entry::to_line).collect();
+        assert_eq!(
+            read_text(&(lines.join("\n") + "\n")).unwrap().entries,
+            entries
+        );
+        check_refused(&lines[0].replace("0.05", "1e999"), "not a record");
+        check_refused(&lines[0].replace("0.1", "-0.1"), "negative");
+        let twice = format!("{0}\n{0}\n", lines[0]);
+        let error = read_text(&twice).unwrap_err().to_string();
+        assert!(
+            error.contains(":2: time of benchmark `a` stands twice"),
+            "{error}"
+        );
     }
 
     #[test]

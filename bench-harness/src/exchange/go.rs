@@ -20,8 +20,15 @@ pub(super) fn is_result(line: &str) -> bool {
     matches!(result(line), Some(Ok(_)))
 }
 
+/// The parts of a result line.
+struct Line<'a> {
+    id: &'a str,
+    iterations: u64,
+    pairs: Vec<(f64, &'a str)>,
+}
+
 /// The parts of a line that begins as a result does; `None` for every other line.
-fn result(line: &str) -> Option<Result<(&str, u64, Vec<(f64, &str)>), String>> {
+fn result(line: &str) -> Option<Result<Line<'_>, String>> {
     let rest = line.strip_prefix(PREFIX)?;
     if rest.starts_with(char::is_lowercase) {
         return None;
@@ -46,12 +53,11 @@ fn result(line: &str) -> Option<Result<(&str, u64, Vec<(f64, &str)>), String>> {
     });
     let pairs: Result<Vec<_>, _> = pairs.collect();
     let name = name.strip_prefix('/').unwrap_or(name);
-    Some(pairs.map(|pairs| {
-        (
-            if name.is_empty() { PREFIX } else { name },
-            iterations,
-            pairs,
-        )
+    let id = if name.is_empty() { PREFIX } else { name };
+    Some(pairs.map(|pairs| Line {
+        id,
+        iterations,
+        pairs,
     }))
 }
 
@@ -110,7 +116,11 @@ pub(super) fn read(reader: &Reader<'_>, text: &str) -> Result<(), ReadError> {
                 package = value.to_owned();
             }
         } else if let Some(parsed) = result(text) {
-            let (id, iterations, pairs) = match parsed {
+            let Line {
+                id,
+                iterations,
+                pairs,
+            } = match parsed {
                 Ok(parts) => parts,
                 Err(reason) => {
                     reader.warn(

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use super::json::{At, Json};
-use super::{Commit, Found, Measurement, Quantity};
+use super::{Found, Key, Measurement};
 
 /// Why a file could not be read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,7 +44,7 @@ const WARNINGS: usize = 20;
 pub(super) struct Reader<'a> {
     pub(super) file: &'a str,
     found: RefCell<Found>,
-    seen: RefCell<HashSet<(String, Quantity, String, Option<Commit>)>>,
+    seen: RefCell<HashSet<Key>>,
     /// Fields that are not known: where the first stands, and how many there are.
     unknown: RefCell<BTreeMap<String, (Place, usize)>>,
 }
@@ -115,14 +115,7 @@ impl<'a> Reader<'a> {
         measurement
             .check()
             .map_err(|reason| self.fault_at(place, &reason))?;
-        let (id, metric, unit, commit) = measurement.key();
-        let key = (
-            id.to_owned(),
-            metric.clone(),
-            unit.to_owned(),
-            commit.cloned(),
-        );
-        if !self.seen.borrow_mut().insert(key) {
+        if !self.seen.borrow_mut().insert(measurement.key()) {
             let reason = format!(
                 "{} of benchmark `{}` stands twice; names must be unique",
                 measurement.metric, measurement.id
