@@ -264,7 +264,8 @@ impl<'a> Outcome<'a> {
             let inconclusive = comparison.verdict == Verdict::Inconclusive;
             if !all && (comparison.verdict == Verdict::Equivalent || inconclusive && shown >= SHOWN)
             {
-                *hidden.entry(comparison.verdict).or_insert(0) += 1;
+                let reason = comparison.reason.clone().unwrap_or_default();
+                *hidden.entry((comparison.verdict, reason)).or_insert(0) += 1;
                 continue;
             }
             shown += usize::from(inconclusive);
@@ -274,11 +275,11 @@ impl<'a> Outcome<'a> {
         if rows.len() > 1 {
             table(&mut text, &rows, &[4, 5, 6]);
         }
-        for (verdict, count) in hidden {
+        for ((verdict, reason), count) in hidden {
             let which = if rows.len() > 1 { " more" } else { "" };
             let bound = match verdict {
                 Verdict::Equivalent => format!(" (none worse by {})", shown_percent(self.limit)),
-                _ => "; --all prints them".to_owned(),
+                _ => format!(" (--all prints them): {reason}"),
             };
             line(&mut text, &format!("{verdict}: {count}{which}{bound}"));
         }
@@ -326,15 +327,18 @@ fn row(measurement: &Measurement, comparison: &Comparison) -> [String; 8] {
         Verdict::Regressed => "REGRESSED".to_owned(),
         other => other.to_string(),
     };
-    let change = comparison.change.map_or("?".to_owned(), |change| {
-        let signed = |fraction: f64| format!("{:+.1}", fraction * 100.0);
-        format!(
+    let signed = |fraction: f64| format!("{:+.1}", fraction * 100.0);
+    let difference = comparison.head / comparison.base - 1.0;
+    let change = match comparison.change {
+        Some(change) => format!(
             "{} % ({}..{})",
             signed(change.point),
             signed(change.low),
             signed(change.high)
-        )
-    });
+        ),
+        None if difference.is_finite() => format!("{} %", signed(difference)),
+        None => "?".to_owned(),
+    };
     [
         verdict,
         short(&measurement.id),
@@ -583,6 +587,26 @@ mod tests {
         let old = [time("a", &SAME), time("b", &SAME[..1])];
         check(&old, &old, false, 0);
         check(&old, &old, true, 3);
+    }
+
+    #[test]
+    fn many_without_a_verdict_are_counted_by_their_reason() {
+        let series: Vec<String> = (0..50).map(|number| format!("s{number}")).collect();
+        let mut all: Vec<Measurement> = series.iter().map(|name| time(name, &SAME[..1])).collect();
+        all.push(time("decided", &SAME));
+        let text = check(&all, &all, false, 0);
+        let rows = text
+            .lines()
+            .filter(|line| line.starts_with("inconclusive  "));
+        assert_eq!(rows.count(), SHOWN);
+        let rest = "inconclusive: 30 more (--all prints them): one process cannot tell";
+        assert!(text.contains(rest), "{text}");
+        let outcome = Outcome::new(&all, &all, 0.01);
+        let text = outcome.text(true, Conclusion::Pass);
+        assert_eq!(
+            text.lines().filter(|line| line.contains("group/")).count(),
+            51
+        );
     }
 
     #[test]

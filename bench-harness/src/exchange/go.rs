@@ -267,6 +267,9 @@ pub(super) fn write(measurements: &[Measurement]) -> Result<Written, String> {
         }
     }
     let mut warnings = left_out.warnings();
+    if benchmarks.iter().any(|(id, _)| !name(id).ends_with(id)) {
+        warnings.push("white space in names is written as `_`".to_owned());
+    }
     if last > 1 && most > 1 {
         warnings.push(
             "samples of one process are no independent ones, but tools that read Go benchmark text take them as such"

@@ -284,7 +284,7 @@ pub(super) fn write(measurements: &[Measurement]) -> Written {
         for (index, time) in times.iter().enumerate() {
             let name = quoted(id);
             let mut entry = format!(
-                "    {{\"name\": {name}, \"run_name\": {name}, \"run_type\": \"iteration\", \"repetitions\": {}, \"repetition_index\": {index}, \"threads\": 1, \"iterations\": {}, \"time_unit\": \"{}\"",
+                "    {{\"name\": {name}, \"run_name\": {name}, \"run_type\": \"iteration\", \"repetitions\": {}, \"repetition_index\": {index}, \"iterations\": {}, \"time_unit\": \"{}\"",
                 times.len(),
                 time.iterations.unwrap_or(1),
                 unit.0

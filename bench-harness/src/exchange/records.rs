@@ -8,11 +8,12 @@ use crate::record::{Allocations, CaseId, Entry, Record, Sample, Status};
 
 /// Everything that a record file says of its cases, and what it has no figures of.
 ///
-/// Times keep their samples. Counts of an iteration are one value for each process.
+/// Cases come in order of definition. Times keep their samples. Counts of an iteration are one value for each process.
 pub fn from_entries(entries: &[Entry]) -> (Vec<Measurement>, Vec<String>) {
     let mut cases: Vec<(&CaseId, Vec<&Record>)> = Vec::new();
     let mut places: HashMap<&CaseId, usize> = HashMap::new();
     let mut counted: HashMap<&CaseId, u64> = HashMap::new();
+    let mut order: HashMap<CaseId, usize> = HashMap::new();
     let mut found = Vec::new();
     for entry in entries {
         match entry {
@@ -27,9 +28,21 @@ pub fn from_entries(entries: &[Entry]) -> (Vec<Measurement>, Vec<String>) {
                 counted.insert(&one.case, one.instructions);
             }
             Entry::Imported(measurement) => found.push((**measurement).clone()),
-            Entry::Run(_) | Entry::Group(_) | Entry::Counting(_) => {}
+            Entry::Group(group) => {
+                for (series, input) in &group.cases {
+                    let case = CaseId {
+                        group: group.info.group.clone(),
+                        series: series.clone(),
+                        input: input.clone(),
+                    };
+                    order.insert(case, order.len());
+                }
+            }
+            Entry::Run(_) | Entry::Counting(_) => {}
         }
     }
+    // Cases were measured in a random order; those that nobody announced stay at the end.
+    cases.sort_by_key(|(case, _)| order.get(*case).copied().unwrap_or(usize::MAX));
     let mut warnings = Vec::new();
     for (case, mut records) in cases {
         records.sort_by_key(|record| record.process);
@@ -226,6 +239,30 @@ mod tests {
         assert_eq!(found[0].id, "g/s/t/1");
         assert_eq!(found[1].by_process().len(), 1);
         assert!(warnings.is_empty());
+    }
+
+    #[test]
+    fn cases_come_in_order_of_definition() {
+        let info = |group: &str| {
+            let json = serde_json::json!({
+                "group": group, "section": "", "question": "", "work": "", "baseline": null,
+                "axis": "", "unit": "", "per_element": false, "growth": false, "suite": "",
+                "cases": [["s/t", "2"], ["s/t", "1"]],
+            });
+            Entry::Group(serde_json::from_value(json).unwrap())
+        };
+        let second = |input: &str| match record(1, Status::Ok) {
+            Entry::Case(mut record) => {
+                record.case.input = input.to_owned();
+                Entry::Case(record)
+            }
+            _ => panic!("a case"),
+        };
+        let entries = [info("g"), second("3"), record(1, Status::Ok), second("2")];
+        let (found, _) = from_entries(&entries);
+        let times = found.iter().filter(|one| one.is_time());
+        let ids: Vec<&str> = times.map(|one| one.id.as_str()).collect();
+        assert_eq!(ids, ["g/s/t/2", "g/s/t/1", "g/s/t/3"]);
     }
 
     #[test]
