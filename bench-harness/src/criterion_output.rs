@@ -48,6 +48,21 @@ pub enum CriterionError {
 /// Fails when a file cannot be read, is not JSON of the expected shape, or holds times that are
 /// negative or not finite.
 pub fn read(home: &Path) -> Result<Vec<Measured>, CriterionError> {
+    let folders = folders(home, "new")?;
+    let mut found = folders
+        .iter()
+        .map(|folder| read_one(folder))
+        .collect::<Result<Vec<_>, _>>()?;
+    found.sort_by(|one, other| one.full_id.cmp(&other.full_id));
+    Ok(found)
+}
+
+/// The folders of every benchmark's baseline of this name below `home`; `new` is the latest run.
+///
+/// # Errors
+///
+/// Fails when a folder cannot be read.
+pub fn folders(home: &Path, baseline: &str) -> Result<Vec<PathBuf>, CriterionError> {
     let mut found = Vec::new();
     let mut folders = vec![home.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -56,15 +71,16 @@ pub fn read(home: &Path) -> Result<Vec<Measured>, CriterionError> {
             error,
         };
         for entry in fs::read_dir(&folder).map_err(io)? {
-            let path = entry.map_err(io)?.path();
-            if path.ends_with("new") && path.join("benchmark.json").is_file() {
-                found.push(read_one(&path)?);
-            } else if path.is_dir() {
+            let entry = entry.map_err(io)?;
+            let path = entry.path();
+            if path.ends_with(baseline) && path.join("benchmark.json").is_file() {
+                found.push(path);
+            } else if entry.file_type().map_err(io)?.is_dir() {
                 folders.push(path);
             }
         }
     }
-    found.sort_by(|one, other| one.full_id.cmp(&other.full_id));
+    found.sort();
     Ok(found)
 }
 

@@ -24,7 +24,9 @@
 //!
 //! The library knows nothing of what it measures.
 
+pub mod comparison;
 pub mod criterion_output;
+pub mod exchange;
 pub mod gate;
 pub mod policy;
 pub mod record;

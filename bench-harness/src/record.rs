@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::environment::Environment;
+use crate::exchange::Measurement;
 
 /// Version of the line format. Readers refuse others.
 pub const SCHEMA: u32 = 1;
 
 /// Longest line that a reader accepts, in bytes.
-const LINE_LIMIT: usize = 1 << 20;
+pub const LINE_LIMIT: usize = 1 << 20;
 
 /// One line of a record file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -41,6 +42,8 @@ pub enum Entry {
     Counted(Counted),
     /// How the instructions of the run were counted; stands once, after the cases.
     Counting(Counting),
+    /// What another tool measured.
+    Imported(Box<Measurement>),
 }
 
 impl Entry {
@@ -380,6 +383,7 @@ pub fn read(path: &Path) -> Result<Entries, ReadError> {
     let mut reader = BufReader::new(File::open(path).map_err(io)?);
     let mut read = Entries::default();
     let mut seen = std::collections::HashSet::new();
+    let mut imported = std::collections::HashSet::new();
     let mut bytes = Vec::new();
     for line in 1.. {
         bytes.clear();
@@ -409,6 +413,14 @@ pub fn read(path: &Path) -> Result<Entries, ReadError> {
             return Err(invalid(format!(
                 "case `{}` of process {} stands twice",
                 record.case, record.process
+            )));
+        }
+        if let Entry::Imported(measurement) = &entry
+            && !imported.insert(measurement.key())
+        {
+            return Err(invalid(format!(
+                "{} of benchmark `{}` stands twice",
+                measurement.metric, measurement.id
             )));
         }
         read.entries.push(entry);
@@ -449,6 +461,9 @@ fn parse(line: &[u8]) -> Result<Entry, String> {
     }
     let line: Line =
         serde_json::from_slice(line).map_err(|error| format!("not a record: {error}"))?;
+    if let Entry::Imported(measurement) = &line.entry {
+        measurement.check()?;
+    }
     if let Entry::Case(record) = &line.entry {
         if record.samples.iter().any(|sample| sample.iterations == 0) {
             return Err(format!(
@@ -552,6 +567,31 @@ mod tests {
             .collect();
         let text: String = entries.iter().map(|entry| entry.to_line() + "\n").collect();
         assert_eq!(read_text(&text).unwrap().entries, entries);
+    }
+
+    #[test]
+    fn imported_measurements_survive_a_round_trip_and_are_checked() {
+        use crate::exchange::{Format, read};
+        let text = r#"{"a":{"latency":{"value":0.1,"lower_value":0.05},"time":{"value":-3}}}"#;
+        let found = read(Format::Bmf, "x", text).unwrap().measurements;
+        let entries: Vec<Entry> = found
+            .into_iter()
+            .map(Box::new)
+            .map(Entry::Imported)
+            .collect();
+        let lines: Vec<String> = entries.iter().map(Entry::to_line).collect();
+        assert_eq!(
+            read_text(&(lines.join("\n") + "\n")).unwrap().entries,
+            entries
+        );
+        check_refused(&lines[0].replace("0.05", "1e999"), "not a record");
+        check_refused(&lines[0].replace("0.1", "-0.1"), "negative");
+        let twice = format!("{0}\n{0}\n", lines[0]);
+        let error = read_text(&twice).unwrap_err().to_string();
+        assert!(
+            error.contains(":2: time of benchmark `a` stands twice"),
+            "{error}"
+        );
     }
 
     #[test]

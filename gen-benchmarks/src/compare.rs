@@ -1,230 +1,679 @@
-//! The ranking of strategies for a reader's own workload: a record in, text and charts out.
+//! What two files of results show, and the ranking of the series of one.
 
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
+use std::process::ExitCode;
 
-use bench_harness::stats::Estimate;
+use anyhow::{Result, bail, ensure};
+use bench_harness::comparison::{self, Comparison, Sides};
+use bench_harness::exchange::{Key, Measurement, Quantity};
+use bench_harness::gate::{Conclusion, Metric, Verdict};
+use clap::Args;
 
-use crate::chart::Theme;
-use crate::format::Unit;
-use crate::markdown::interval;
-use crate::plot::draw;
-use crate::report::{Counted, Measured, Outcome, Report, Table, ratio};
+use crate::exchange::{Loaded, load, plain, warn};
+use crate::format::{Unit, ratio};
+use crate::print;
 
-/// A table for each group, fastest strategy first, and what follows from it.
-pub(crate) fn ranking(report: &Report) -> String {
-    let mut text = String::new();
-    for table in &report.groups {
-        for input in &table.inputs {
-            write_line(&mut text, &table.info.question);
-            write_line(&mut text, &format!("{}\n", table.info.work));
-            rows(&mut text, table, input);
-            text.push('\n');
-            choice(&mut text, table, input);
-        }
-        for row in &table.rows {
-            if let Outcome::Failed(reason) = &row.outcome {
-                write_line(&mut text, &format!("failed: {}: {reason}", row.series));
-            }
-        }
-        text.push('\n');
-    }
-    write_line(
-        &mut text,
-        &format!(
-            "Medians of {} processes each, in turn; in brackets the interval that covers the true median with a probability of at least {:.0} %. Bytes are those asked for, without what an allocator adds; the peak is that of a whole cycle, all threads together.",
-            report.run.processes,
-            (report.confidence() * 100.0).floor()
-        ),
-    );
-    for skipped in &report.run.skipped {
-        write_line(
-            &mut text,
-            &format!("left out: {}: {}", skipped.target, skipped.reason),
-        );
-    }
-    text
+pub(crate) const HELP: &str = "\
+Each side is a record, a file of another tool (see `import --help`), a folder of criterion such as
+target/criterion, or one of its baselines: criterion:main, or target/criterion:main.
+
+A process gives one number, the median of its samples. Sides are compared by Welch's t test over
+processes, corrected for the number of comparisons; a side that ran in one process, or of which only
+a summary is known, is inconclusive.
+
+Exit code: 0 nothing speaks against the change, 1 something has regressed, 2 the comparison failed,
+3 nothing could be decided, or with --must-decide not everything, 4 a benchmark of the old side is gone.
+
+Examples:
+  gen-benchmarks compare main.jsonl change.jsonl --limit 2
+  gen-benchmarks compare criterion:main criterion:new
+  gen-benchmarks compare old.txt new.txt
+  gen-benchmarks compare nightly.jsonl --series dag-run/chain";
+
+#[derive(Args, Clone)]
+pub(crate) struct Compare {
+    /// The old side, or the one whose series are ranked.
+    #[arg(value_name = "A")]
+    base: String,
+    /// The new side.
+    #[arg(value_name = "B", required_unless_present = "series")]
+    head: Option<String>,
+    /// Rank the series of this group of A.
+    #[arg(long, value_name = "GROUP", conflicts_with = "head")]
+    series: Option<String>,
+    /// The worsening from which on a benchmark has regressed, in percent.
+    #[arg(long, value_name = "PERCENT", default_value = "1", value_parser = percent)]
+    limit: f64,
+    /// Only benchmarks whose id contains this text.
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+    /// Compare although the records are of two machines.
+    #[arg(long)]
+    allow_machine_change: bool,
+    /// An inconclusive comparison is not a pass.
+    #[arg(long)]
+    must_decide: bool,
+    /// Print also what is equivalent, and all that is inconclusive.
+    #[arg(long)]
+    all: bool,
 }
 
-fn rows(text: &mut String, table: &Table, input: &str) {
-    let ranking = table.ranking(input);
-    let Some(&(_, best)) = ranking.first() else {
-        return;
-    };
-    let mut lines = vec![
-        [
-            "rank",
-            "strategy",
-            &format!("time {}", table.of()),
-            "x the best",
-            "allocs",
-            "bytes",
-            "peak",
-        ]
-        .map(str::to_owned),
-    ];
-    for (&(series, measured), rank) in ranking.iter().zip(ranks(&ranking)) {
-        let counted = |unit: Unit, value: fn(&Counted) -> f64| {
-            measured
-                .allocations
-                .map_or("?".to_owned(), |counted| unit.format(value(&counted), 0.0))
-        };
-        let times = match std::ptr::eq(measured, best) {
-            true => "1".to_owned(),
-            false => {
-                ratio(measured, best).map_or("?".to_owned(), |ratio| interval(Unit::Ratio, &ratio))
-            }
-        };
-        lines.push([
-            rank.to_string(),
-            series.to_owned(),
-            interval(Unit::Duration, &measured.time),
-            times,
-            counted(Unit::Count, |counted| counted.count),
-            counted(Unit::Bytes, |counted| counted.bytes),
-            counted(Unit::Bytes, |counted| counted.peak_bytes),
-        ]);
+/// A fraction of what is given in percent.
+fn percent(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|percent| (0.0..1e6).contains(percent))
+        .map(|percent: f64| percent / 100.0)
+        .ok_or_else(|| "give a number of percent, 0 or more, as in 1.5".to_owned())
+}
+
+/// Compares two files, or ranks the series of one.
+pub(crate) fn compare(arguments: &Compare) -> Result<ExitCode> {
+    match (&arguments.head, &arguments.series) {
+        (Some(head), _) => files(&arguments.base, head, arguments),
+        (None, Some(group)) => {
+            let loaded = load(&arguments.base, None)?;
+            warn(&loaded.warnings);
+            print(&ranking(&loaded.measurements, group)?)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        (None, None) => bail!("give a second file, or --series GROUP"),
     }
-    let width = |column: usize| {
-        let cells = lines.iter().map(|line| line[column].chars().count());
-        cells.max().unwrap_or(0)
+}
+
+/// Compares two files of results and prints what they show.
+pub(crate) fn files(base: &str, head: &str, arguments: &Compare) -> Result<ExitCode> {
+    let (old, new) = (load(base, None)?, load(head, None)?);
+    warn(&old.warnings);
+    warn(&new.warnings);
+    match machines(&old, &new) {
+        Ok(true) => {}
+        Ok(false) => warn(&[
+            "not both files say on which machine they were measured; times of two machines say nothing of a change"
+                .to_owned(),
+        ]),
+        Err(difference) if arguments.allow_machine_change => warn(&[difference]),
+        Err(difference) => {
+            bail!("{head}: {difference}; pass --allow-machine-change to compare anyway")
+        }
+    }
+    let filter = arguments.filter.as_deref().unwrap_or("");
+    let chosen = |name: &str, loaded: Loaded| {
+        let (mut kept, commits) = newest(loaded.measurements);
+        if commits > 1 {
+            warn(&[format!(
+                "{name} holds {commits} commits; the newest of each benchmark is compared"
+            )]);
+        }
+        kept.retain(|measurement| measurement.id.contains(filter));
+        kept
     };
-    let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
-    for line in &lines {
-        let cells = line.iter().zip(&widths).enumerate();
-        let cells: Vec<String> = cells
-            .map(|(column, (cell, &width))| match column {
-                // Names begin where names begin, numbers end where numbers end.
-                1 => format!("{cell:<width$}"),
-                _ => format!("{cell:>width$}"),
+    let (old, new) = (chosen(base, old), chosen(head, new));
+    ensure!(
+        !old.is_empty(),
+        "{base} holds no benchmark whose id contains `{filter}`"
+    );
+    let outcome = Outcome::new(&old, &new, arguments.limit);
+    let conclusion = outcome.conclusion(arguments.must_decide);
+    print(&outcome.text(arguments.all, conclusion))?;
+    Ok(ExitCode::from(conclusion.exit_code()))
+}
+
+/// Whether both sides were measured on one machine, as far as both say; an error names what differs.
+fn machines(old: &Loaded, new: &Loaded) -> Result<bool, String> {
+    match (&old.environment, &new.environment) {
+        (Some(old), Some(new)) => old.same_machine(new).map(|()| true),
+        _ => Ok(false),
+    }
+}
+
+/// The newest measurement of each metric of each benchmark, and of how many commits there are any.
+fn newest(measurements: Vec<Measurement>) -> (Vec<Measurement>, usize) {
+    let mut commits = HashSet::new();
+    let mut places: HashMap<Key, usize> = HashMap::new();
+    let mut kept: Vec<Measurement> = Vec::new();
+    for measurement in measurements {
+        commits.insert(measurement.commit.clone());
+        let key = Key {
+            commit: None,
+            ..measurement.key()
+        };
+        let time = |one: &Measurement| one.commit.as_ref().map(|commit| commit.measured_ms);
+        match places.get(&key) {
+            Some(&place) if time(&kept[place]) > time(&measurement) => {}
+            Some(&place) => kept[place] = measurement,
+            None => {
+                places.insert(key, kept.len());
+                kept.push(measurement);
+            }
+        }
+    }
+    (kept, commits.len())
+}
+
+/// What two sides show.
+struct Outcome<'a> {
+    limit: f64,
+    compared: Vec<(&'a Measurement, Comparison)>,
+    /// Benchmarks of the old side that the new one lacks.
+    missing: Vec<&'a str>,
+    /// Benchmarks that only the new side has.
+    new: Vec<&'a str>,
+    /// Metrics that one side lacks of benchmarks that both have.
+    one_sided: usize,
+}
+
+impl<'a> Outcome<'a> {
+    fn new(old: &'a [Measurement], new: &'a [Measurement], limit: f64) -> Self {
+        let key = |one: &'a Measurement| (one.id.as_str(), &one.metric, one.unit.as_str());
+        let heads: HashMap<_, &Measurement> = new.iter().map(|one| (key(one), one)).collect();
+        let ids = |side: &'a [Measurement]| {
+            side.iter()
+                .map(|one| one.id.as_str())
+                .collect::<HashSet<_>>()
+        };
+        let (old_ids, new_ids) = (ids(old), ids(new));
+        let lacking = |side: &'a [Measurement], others: &HashSet<&str>| {
+            let mut lacking: Vec<&str> = Vec::new();
+            for one in side {
+                if !others.contains(one.id.as_str()) && lacking.last() != Some(&one.id.as_str()) {
+                    lacking.push(&one.id);
+                }
+            }
+            lacking
+        };
+        let pairs: Vec<(&Measurement, &Measurement)> = old
+            .iter()
+            .filter_map(|base| Some((base, *heads.get(&key(base))?)))
+            .collect();
+        let sides: Vec<Sides> = pairs
+            .iter()
+            .map(|(base, head)| Sides {
+                base: base.by_process(),
+                head: head.by_process(),
+                more_is_better: base.more_is_better.or(head.more_is_better),
+                exact: base.exact && head.exact,
             })
             .collect();
-        write_line(text, cells.join("  ").trim_end());
-    }
-}
-
-/// The places of strategies that are ordered by time; who is not measurably slower than the first of
-/// a place shares it.
-fn ranks(ranking: &[(&str, &Measured)]) -> Vec<usize> {
-    let mut leader = 0;
-    let places = (0..ranking.len()).map(|at| {
-        let slower = |ratio: Estimate| ratio.low > 1.0;
-        if ratio(ranking[at].1, ranking[leader].1).is_some_and(slower) {
-            leader = at;
+        let both = |one: &&Measurement| new_ids.contains(one.id.as_str());
+        let mut compared: Vec<(&Measurement, Comparison)> = pairs
+            .iter()
+            .map(|(base, _)| *base)
+            .zip(comparison::compare(&sides, limit))
+            .collect();
+        for ((base, comparison), (_, head)) in compared.iter_mut().zip(&pairs) {
+            // Of a summary there are no processes, but a figure to show.
+            let centre = |one: &Measurement| one.centre().map_or(f64::NAN, |centre| centre.point);
+            comparison.base = centre(base);
+            comparison.head = centre(head);
         }
-        leader + 1
-    });
-    places.collect()
-}
+        Self {
+            limit,
+            one_sided: old.iter().filter(both).count() - compared.len(),
+            compared,
+            missing: lacking(old, &new_ids),
+            new: lacking(new, &old_ids),
+        }
+    }
 
-/// Which strategy to take, for time and for memory.
-fn choice(text: &mut String, table: &Table, input: &str) {
-    let Some(fastest) = table.fastest(input) else {
-        write_line(
-            text,
-            "One process cannot tell what is faster; compare with --count 6 or more.",
-        );
-        return;
-    };
-    match &fastest[..] {
-        [] => {}
-        [only] => write_line(text, &format!("Fastest: {only}.")),
-        [first, level @ ..] => write_line(
-            text,
+    fn count(&self, verdict: Verdict) -> usize {
+        let compared = self.compared.iter();
+        compared.filter(|(_, one)| one.verdict == verdict).count()
+    }
+
+    fn conclusion(&self, must_decide: bool) -> Conclusion {
+        let inconclusive = self.count(Verdict::Inconclusive);
+        if self.count(Verdict::Regressed) > 0 {
+            Conclusion::Regression
+        } else if !self.missing.is_empty() {
+            Conclusion::Missing
+        } else if inconclusive == self.compared.len() || must_decide && inconclusive > 0 {
+            Conclusion::Inconclusive
+        } else {
+            Conclusion::Pass
+        }
+    }
+
+    fn text(&self, all: bool, conclusion: Conclusion) -> String {
+        let mut compared: Vec<&(&Measurement, Comparison)> = self.compared.iter().collect();
+        let size = |one: &Comparison| {
+            one.change
+                .map_or(f64::INFINITY, |change| change.point.abs())
+        };
+        compared.sort_by(|(_, one), (_, other)| {
+            let by_size = || size(other).total_cmp(&size(one));
+            one.verdict.cmp(&other.verdict).then_with(by_size)
+        });
+        let mut rows = vec![
+            [
+                "verdict",
+                "benchmark",
+                "metric",
+                "change",
+                "old",
+                "new",
+                "visible",
+                "",
+            ]
+            .map(str::to_owned),
+        ];
+        let mut hidden = BTreeMap::new();
+        let mut shown = 0;
+        for (measurement, comparison) in compared {
+            let inconclusive = comparison.verdict == Verdict::Inconclusive;
+            if !all && (comparison.verdict == Verdict::Equivalent || inconclusive && shown >= SHOWN)
+            {
+                let reason = comparison.reason.clone().unwrap_or_default();
+                *hidden.entry((comparison.verdict, reason)).or_insert(0) += 1;
+                continue;
+            }
+            shown += usize::from(inconclusive);
+            rows.push(row(measurement, comparison));
+        }
+        let mut text = String::new();
+        if rows.len() > 1 {
+            table(&mut text, &rows, &[4, 5, 6]);
+        }
+        for ((verdict, reason), count) in hidden {
+            let which = if rows.len() > 1 { " more" } else { "" };
+            let bound = match verdict {
+                Verdict::Equivalent => format!(" (none worse by {})", shown_percent(self.limit)),
+                _ => format!(" (--all prints them): {reason}"),
+            };
+            line(&mut text, &format!("{verdict}: {count}{which}{bound}"));
+        }
+        list(&mut text, "gone, only on the old side", &self.missing);
+        list(&mut text, "new, only on the new side", &self.new);
+        if self.one_sided > 0 {
+            let sentence = format!(
+                "{} metrics of the old side are not measured on the new one",
+                self.one_sided
+            );
+            line(&mut text, &sentence);
+        }
+        line(
+            &mut text,
             &format!(
-                "Fastest: {first}, and not measurably slower: {}.",
-                level.join(", ")
+                "limit {}; in brackets intervals of 95 %; visible is the worsening that would have been found 95 times in 100",
+                shown_percent(self.limit)
             ),
+        );
+        let why = match conclusion {
+            Conclusion::Pass => "nothing speaks against the change".to_owned(),
+            Conclusion::Regression => counted(self.count(Verdict::Regressed), "regression"),
+            Conclusion::Inconclusive => {
+                counted(self.count(Verdict::Inconclusive), "inconclusive comparison")
+            }
+            Conclusion::Missing => format!("{} gone", counted(self.missing.len(), "benchmark")),
+        };
+        line(
+            &mut text,
+            &format!("exit {}: {why}", conclusion.exit_code()),
+        );
+        text
+    }
+}
+
+/// Inconclusive comparisons that are printed unasked.
+const SHOWN: usize = 20;
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+fn row(measurement: &Measurement, comparison: &Comparison) -> [String; 8] {
+    let verdict = match comparison.verdict {
+        Verdict::Regressed => "REGRESSED".to_owned(),
+        other => other.to_string(),
+    };
+    let signed = |fraction: f64| format!("{:+.1}", fraction * 100.0);
+    let difference = comparison.head / comparison.base - 1.0;
+    let change = match comparison.change {
+        Some(change) => format!(
+            "{} % ({}..{})",
+            signed(change.point),
+            signed(change.low),
+            signed(change.high)
         ),
-    }
-    let peaks: Vec<(&str, f64)> = table
-        .ranking(input)
-        .into_iter()
-        .filter_map(|(series, measured)| Some((series, measured.allocations?.peak_bytes)))
-        .collect();
-    let least = peaks
-        .iter()
-        .map(|&(_, peak)| peak)
-        .fold(f64::INFINITY, f64::min);
-    // Of strategies with equal peaks, the fastest.
-    if let Some((series, peak)) = peaks.iter().find(|(_, peak)| *peak <= least) {
-        let peak = Unit::Bytes.format(*peak, 0.0);
-        write_line(text, &format!("Least peak: {series}, {peak}."));
+        None if difference.is_finite() => format!("{} %", signed(difference)),
+        None => "?".to_owned(),
+    };
+    [
+        verdict,
+        short(&measurement.id),
+        short(&measurement.metric.to_string()),
+        change,
+        value(measurement, comparison.base),
+        value(measurement, comparison.head),
+        comparison.visible.map_or("?".to_owned(), shown_percent),
+        comparison.reason.clone().unwrap_or_default(),
+    ]
+}
+
+fn shown_percent(fraction: f64) -> String {
+    let percent = format!("{:.2}", fraction * 100.0);
+    format!("{} %", percent.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// A number with its unit.
+fn value(measurement: &Measurement, value: f64) -> String {
+    match (&measurement.metric, measurement.unit.as_str()) {
+        (_, "ns") => Unit::Duration.format(value, 0.0),
+        (_, "B") => Unit::Bytes.format(value, 0.0),
+        (_, unit) if unit.starts_with('/') || unit == "B/s" => {
+            format!("{} {unit}", Unit::Count.format(value, 0.0))
+        }
+        _ => Unit::Count.format(value, 0.0),
     }
 }
 
-/// A bar chart for each group, fastest strategy first, with the last part of the group's name.
-pub(crate) fn charts(report: &mut Report) -> Vec<(String, String)> {
-    for table in &mut report.groups {
-        let input = table.inputs.first().cloned().unwrap_or_default();
-        let ranking = table.ranking(&input);
-        let mut series: Vec<String> = ranking.iter().map(|(name, _)| (*name).to_owned()).collect();
-        let failed = table.series.iter().filter(|one| !series.contains(one));
-        let failed: Vec<String> = failed.cloned().collect();
-        series.extend(failed);
-        table.series = series;
+/// Longest id that a table shows, in characters.
+const WIDTH: usize = 70;
+
+/// An id as a table shows it.
+fn short(id: &str) -> String {
+    let id = plain(id);
+    match id.char_indices().nth(WIDTH) {
+        Some((end, _)) => format!("{}…", &id[..end]),
+        None => id,
     }
-    let drawn = report.groups.iter().filter_map(|table| {
-        let name = table.info.group.rsplit('/').next()?.to_owned();
-        Some((name, draw(report, table, Theme::Light)?))
-    });
-    drawn.collect()
 }
 
-fn write_line(text: &mut String, line: &str) {
+/// Columns of one width; those in `right` end where they end.
+fn table<const N: usize>(text: &mut String, rows: &[[String; N]], right: &[usize]) {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    for row in rows {
+        let cells = row.iter().zip(&widths).enumerate();
+        let cells: Vec<String> = cells
+            .map(|(column, (cell, &width))| match right.contains(&column) {
+                true => format!("{cell:>width$}"),
+                false => format!("{cell:<width$}"),
+            })
+            .collect();
+        line(text, cells.join("  ").trim_end());
+    }
+}
+
+/// A few names, and how many more there are.
+fn list(text: &mut String, what: &str, names: &[&str]) {
+    const FEW: usize = 5;
+    if names.is_empty() {
+        return;
+    }
+    let few: Vec<String> = names.iter().take(FEW).map(|name| short(name)).collect();
+    let more = match names.len().saturating_sub(FEW) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    line(text, &format!("{what}: {}{more}", few.join(", ")));
+}
+
+fn line(text: &mut String, line: &str) {
     writeln!(text, "{line}").expect("writing to a string does not fail");
+}
+
+/// The series of a group by their time, for each input.
+fn ranking(measurements: &[Measurement], group: &str) -> Result<String> {
+    let timed = measurements
+        .iter()
+        .filter(|one| one.metric == Quantity::Known(Metric::Time))
+        .filter_map(|one| Some((one.case.as_ref()?, one)));
+    let mut groups: Vec<&str> = Vec::new();
+    let mut inputs: Vec<(&str, Vec<(&str, &Measurement)>)> = Vec::new();
+    for (case, measurement) in timed {
+        if !groups.contains(&case.group.as_str()) {
+            groups.push(&case.group);
+        }
+        if case.group != group {
+            continue;
+        }
+        let series = (case.series.as_str(), measurement);
+        match inputs.iter_mut().find(|(input, _)| *input == case.input) {
+            Some((_, list)) => list.push(series),
+            None => inputs.push((&case.input, vec![series])),
+        }
+    }
+    if inputs.is_empty() {
+        let known = match groups.is_empty() {
+            true => "none of its benchmarks says what its group is".to_owned(),
+            false => format!("it has {}", groups.join(", ")),
+        };
+        bail!("no times of a group `{group}` are in the file; {known}");
+    }
+    let mut text = String::new();
+    for (input, series) in inputs {
+        line(&mut text, &format!("{} / {}", short(group), short(input)));
+        rank(&mut text, &series);
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+fn rank(text: &mut String, series: &[(&str, &Measurement)]) {
+    let numbers: Vec<Vec<f64>> = series.iter().map(|(_, one)| one.by_process()).collect();
+    let centre = |index: usize| {
+        let (_, measurement) = series[index];
+        measurement.centre().map_or(f64::NAN, |centre| centre.point)
+    };
+    let decided = numbers.iter().all(|numbers| numbers.len() > 1);
+    let places: Vec<(usize, Option<usize>)> = if decided {
+        let ranking = comparison::ranking(&numbers).into_iter();
+        ranking.map(|(index, place)| (index, Some(place))).collect()
+    } else {
+        let mut order: Vec<usize> = (0..series.len()).collect();
+        order.sort_by(|&one, &other| centre(one).total_cmp(&centre(other)));
+        order.into_iter().map(|index| (index, None)).collect()
+    };
+    let mut rows = vec![["rank", "series", "time", "× the best"].map(str::to_owned)];
+    for &(index, place) in &places {
+        let (name, measurement) = series[index];
+        let best = centre(places[0].0);
+        rows.push([
+            place.map_or("?".to_owned(), |place| place.to_string()),
+            short(name),
+            value(measurement, centre(index)),
+            ratio(centre(index) / best),
+        ]);
+    }
+    table(text, &rows, &[0, 2, 3]);
+    if !decided {
+        line(
+            text,
+            "One process, or a summary, cannot tell what is faster; measure in several.",
+        );
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::tests::report;
+    use bench_harness::exchange::{Batch, Commit, Process, Summary, Values};
+    use bench_harness::record::CaseId;
+
+    /// A time of these processes, named `group/series/1`.
+    fn time(series: &str, processes: &[f64]) -> Measurement {
+        let processes = (1..).zip(processes).map(|(process, &value)| Process {
+            process,
+            samples: vec![Batch {
+                value,
+                iterations: Some(1),
+            }],
+        });
+        let values = Values::Processes(processes.collect());
+        let mut time = Measurement::new(format!("group/{series}/1"), Metric::Time, values);
+        time.case = Some(CaseId {
+            group: "group".to_owned(),
+            series: series.to_owned(),
+            input: "1".to_owned(),
+        });
+        time
+    }
+
+    const SAME: [f64; 4] = [1000.0, 1001.0, 999.0, 1000.0];
+    const SLOWER: [f64; 4] = [1100.0, 1101.0, 1099.0, 1100.0];
+
+    #[track_caller]
+    fn check(old: &[Measurement], new: &[Measurement], must_decide: bool, code: u8) -> String {
+        let outcome = Outcome::new(old, new, 0.01);
+        let conclusion = outcome.conclusion(must_decide);
+        let text = outcome.text(false, conclusion);
+        assert_eq!(conclusion.exit_code(), code, "{text}");
+        assert!(text.contains(&format!("exit {code}: ")), "{text}");
+        text
+    }
 
     #[test]
-    fn strategies_are_ranked_and_those_that_tie_share_a_rank() {
-        let report = report(&[
-            ("slow", "mine", &[200, 210, 205, 207, 203, 206]),
-            ("level", "mine", &[102, 100, 103, 101, 100, 102]),
-            ("fast", "mine", &[100, 101, 100, 102, 101, 100]),
-        ]);
-        let text = ranking(&report);
-        let rows: Vec<(&str, &str)> = text
+    fn regression_comes_first_and_decides_the_exit_code() {
+        let old = [time("a", &SAME), time("b", &SAME), time("c", &SLOWER)];
+        let new = [time("a", &SAME), time("b", &SLOWER), time("c", &SAME)];
+        let text = check(&old, &new, true, 1);
+        let verdicts: Vec<&str> = text
             .lines()
-            .skip_while(|line| !line.starts_with("rank"))
-            .skip(1)
-            .map_while(|line| {
-                let mut cells = line.split_whitespace();
-                Some((cells.next()?, cells.next()?))
+            .filter_map(|line| line.split_whitespace().next())
+            .take(4)
+            .collect();
+        assert_eq!(
+            verdicts,
+            ["verdict", "REGRESSED", "improved", "equivalent:"]
+        );
+        assert!(
+            text.contains("group/b/1  time    +10.0 % (+9.9..+10.1)    1 µs  1.1 µs"),
+            "{text}"
+        );
+        assert!(
+            text.contains("equivalent: 1 more (none worse by 1 %)"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_is_gone_or_new_is_listed() {
+        let old = [time("a", &SAME), time("gone", &SAME)];
+        let text = check(&old, &[time("a", &SAME), time("new", &SAME)], false, 4);
+        assert!(
+            text.contains("gone, only on the old side: group/gone/1\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("new, only on the new side: group/new/1\n"),
+            "{text}"
+        );
+        check(&old[..1], &old, true, 0);
+    }
+
+    #[test]
+    fn nothing_decided_is_not_a_pass() {
+        let one = [time("a", &SAME[..1])];
+        let text = check(&one, &one, false, 3);
+        assert!(text.contains("one process cannot tell"), "{text}");
+        let mut summary = time("a", &SAME);
+        let figures = [(
+            bench_harness::exchange::Statistic::Mean,
+            bench_harness::exchange::Figure::point(5.0),
+        )];
+        summary.values = Values::Summary(Summary {
+            figures: figures.into(),
+            samples: None,
+        });
+        let text = check(&[summary], &[time("a", &SAME)], false, 3);
+        assert!(text.contains("only a summary is known"), "{text}");
+        assert!(text.contains("5 ns"), "{text}");
+
+        let old = [time("a", &SAME), time("b", &SAME[..1])];
+        check(&old, &old, false, 0);
+        check(&old, &old, true, 3);
+    }
+
+    #[test]
+    fn many_without_a_verdict_are_counted_by_their_reason() {
+        let series: Vec<String> = (0..50).map(|number| format!("s{number}")).collect();
+        let mut all: Vec<Measurement> = series.iter().map(|name| time(name, &SAME[..1])).collect();
+        all.push(time("decided", &SAME));
+        let text = check(&all, &all, false, 0);
+        let rows = text
+            .lines()
+            .filter(|line| line.starts_with("inconclusive  "));
+        assert_eq!(rows.count(), SHOWN);
+        let rest = "inconclusive: 30 more (--all prints them): one process cannot tell";
+        assert!(text.contains(rest), "{text}");
+        let outcome = Outcome::new(&all, &all, 0.01);
+        let text = outcome.text(true, Conclusion::Pass);
+        assert_eq!(
+            text.lines().filter(|line| line.contains("group/")).count(),
+            51
+        );
+    }
+
+    #[test]
+    fn hostile_ids_stay_on_their_line() {
+        let id = format!("a\u{1b}[31m\nb{}", "x".repeat(300));
+        let mut old = time("a", &SAME);
+        old.id = id;
+        let mut new = time("a", &SLOWER);
+        new.id.clone_from(&old.id);
+        let text = check(&[old], &[new], false, 1);
+        assert!(!text.contains('\u{1b}'), "{text}");
+        assert_eq!(text.lines().count(), 4, "{text}");
+        assert!(
+            text.lines().all(|line| line.chars().count() < 200),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn newest_commit_of_each_benchmark_is_compared() {
+        let at = |id: &str, measured_ms, value| {
+            let mut one = time("a", &[value]);
+            one.commit = Some(Commit {
+                id: id.to_owned(),
+                measured_ms,
+            });
+            one
+        };
+        let (kept, commits) = newest(vec![at("1", 5, 1.0), at("3", 9, 3.0), at("2", 7, 2.0)]);
+        assert_eq!(commits, 3);
+        assert_eq!(kept.len(), 1);
+        assert_eq!(kept[0].by_process(), [3.0]);
+    }
+
+    #[test]
+    fn series_are_ranked_and_those_that_tie_share_a_rank() {
+        let all = [
+            time("slow", &SLOWER),
+            time("fast", &SAME),
+            time("level", &[1000.5, 1001.5, 999.5, 1000.5]),
+        ];
+        let text = ranking(&all, "group").unwrap();
+        let ranks: Vec<(&str, &str)> = text
+            .lines()
+            .skip(2)
+            .filter_map(|line| {
+                let mut words = line.split_whitespace();
+                Some((words.next()?, words.next()?))
             })
             .collect();
         assert_eq!(
-            rows,
+            ranks,
             [("1", "fast"), ("1", "level"), ("3", "slow")],
             "{text}"
         );
-        assert!(
-            text.contains("Fastest: fast, and not measurably slower: level."),
-            "{text}"
-        );
+        let error = ranking(&all, "grup").unwrap_err().to_string();
+        assert!(error.contains("it has group"), "{error}");
+        let text = ranking(&[time("a", &SAME[..1]), time("b", &SAME)], "group").unwrap();
+        assert!(text.contains("cannot tell what is faster"), "{text}");
     }
 
     #[test]
-    fn failed_strategy_is_listed_with_its_reason_and_not_ranked() {
-        let report = report(&[("slow", "mine", &[200, 210]), ("broken", "mine", &[])]);
-        let text = ranking(&report);
-        assert!(text.contains("failed: broken: ran 9 of 10 nodes"), "{text}");
-        assert!(!text.contains("2  broken"), "{text}");
-    }
-
-    #[test]
-    fn chart_shows_the_fastest_first() {
-        let mut report = report(&[("slow", "mine", &[200, 210]), ("fast", "mine", &[100, 101])]);
-        let charts = charts(&mut report);
-        let [(_, svg)] = &charts[..] else {
-            panic!("one chart: {}", charts.len());
-        };
-        assert!(
-            svg.find(">fast<").unwrap() < svg.find(">slow<").unwrap(),
-            "{svg}"
-        );
+    fn limits_are_percent() {
+        assert_eq!(percent("1.5"), Ok(0.015));
+        assert_eq!(percent("0"), Ok(0.0));
+        for wrong in ["-1", "x", "NaN", "inf", "1 %"] {
+            assert!(percent(wrong).is_err(), "{wrong}");
+        }
     }
 }

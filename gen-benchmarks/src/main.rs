@@ -3,6 +3,7 @@
 mod chart;
 mod compare;
 mod confirm;
+mod exchange;
 mod format;
 mod gate;
 mod gate_command;
@@ -19,6 +20,7 @@ mod report;
 mod revision;
 mod rules;
 mod runner;
+mod strategies;
 mod takeaway;
 mod trial;
 mod workspace;
@@ -53,6 +55,8 @@ use workspace::{Inputs, Workspace};
   cargo run -p gen-benchmarks -- --filter dag-run    some groups only; the report goes to target/
   cargo run -p gen-benchmarks -- compare-strategies bench-harness/workloads/requests.toml
                                                      rank the strategies for a workload of yours
+  cargo run -p gen-benchmarks -- compare old.jsonl new.jsonl
+                                                     what two records, or files of other tools, show
   cargo run -p gen-benchmarks -- check               does BENCHMARKS.md say what its record says?")]
 struct Cli {
     #[command(subcommand)]
@@ -100,6 +104,17 @@ enum Command {
         #[command(flatten)]
         destinations: Destinations,
     },
+    #[command(after_help = STRATEGIES_HELP)]
+    CompareStrategies(CompareStrategies),
+    /// Turn the results of another tool into a record.
+    #[command(after_help = exchange::import_help())]
+    Import(exchange::Import),
+    /// Write a record in the format of another tool.
+    #[command(after_help = exchange::export_help())]
+    Export(exchange::Export),
+    /// Compare two files of results, or rank the series of one.
+    #[command(after_help = compare::HELP)]
+    Compare(compare::Compare),
     /// Print the cases.
     #[command(after_help = "Example: gen-benchmarks list --profile quick --filter arena")]
     List {
@@ -108,7 +123,7 @@ enum Command {
     },
 }
 
-const COMPARE_HELP: &str = "\
+const STRATEGIES_HELP: &str = "\
 The workload is a TOML file with one or both of these sections; a key without a default is needed.
   [allocation]           objects, on arenas and on every global allocator that can be built here
     count = 2_000          how many a thread allocates in a cycle
@@ -129,7 +144,7 @@ Examples:
   cargo run --release -p bench-harness --example record -- my.trace";
 
 #[derive(Args, Clone)]
-struct Compare {
+struct CompareStrategies {
     /// The workload file.
     #[arg(value_name = "FILE")]
     workload: PathBuf,
@@ -276,6 +291,12 @@ fn execute(cli: Cli) -> Result<ExitCode> {
     }) = cli.command
     {
         return show(&outcome, destinations);
+    // Files are read wherever they are, also outside of a workspace.
+    match &cli.command {
+        Some(Command::Import(arguments)) => return exchange::import(arguments),
+        Some(Command::Export(arguments)) => return exchange::export(arguments),
+        Some(Command::Compare(arguments)) => return compare::compare(arguments),
+        _ => {}
     }
     let workspace = Workspace::find()?;
     match cli.command {
@@ -322,6 +343,10 @@ fn execute(cli: Cli) -> Result<ExitCode> {
         Some(Command::Gate(arguments)) => gate_command::execute(&workspace, &arguments),
         Some(Command::Policy(arguments)) => policy(&workspace, &arguments),
         Some(Command::CompareStrategies(arguments)) => compare(&workspace, &arguments),
+        Some(Command::Import(_) | Command::Export(_) | Command::Compare(_)) => {
+            unreachable!("done above, without a workspace")
+        }
+        Some(Command::CompareStrategies(arguments)) => compare_strategies(&workspace, &arguments),
         Some(Command::List { select }) => {
             let suite = workspace.build(&inputs(&select))?;
             let plan = Plan {
@@ -432,7 +457,7 @@ fn inputs(select: &Select) -> Inputs {
 }
 
 /// Replays a workload on every strategy; prints the ranking and draws it.
-fn compare(workspace: &Workspace, arguments: &Compare) -> Result<ExitCode> {
+fn compare_strategies(workspace: &Workspace, arguments: &CompareStrategies) -> Result<ExitCode> {
     // Before anything is built for minutes.
     let workload = Workload::read(&arguments.workload)?;
     // The bench targets that replay workloads; a global allocator replays objects only.
@@ -466,9 +491,9 @@ fn compare(workspace: &Workspace, arguments: &Compare) -> Result<ExitCode> {
     let (sender, receiver) = runner::signals()?;
     let summary = runner::run(&plan, &suite, environment, (&sender, &receiver))?;
     let mut report = Report::new(&record::read(&plan.records)?.entries)?;
-    print(&compare::ranking(&report))?;
+    print(&strategies::ranking(&report))?;
     let stem = arguments.workload.file_stem().unwrap_or_default();
-    for (name, svg) in compare::charts(&mut report) {
+    for (name, svg) in strategies::charts(&mut report) {
         let path = out.join(format!("{}-{name}.svg", stem.to_string_lossy()));
         publish::write(&path, svg.as_bytes())?;
         print(&format!("chart: {}\n", path.display()))?;
