@@ -24,6 +24,7 @@
 //!
 //! The library knows nothing of what it measures.
 
+pub mod changepoint;
 pub mod criterion_output;
 pub mod gate;
 pub mod record;
