@@ -3,6 +3,7 @@
 mod chart;
 mod compare;
 mod format;
+mod history;
 mod instructions;
 mod markdown;
 mod plot;
@@ -40,6 +41,7 @@ use workspace::{Inputs, Workspace};
   cargo run -p gen-benchmarks -- --filter dag-run    some groups only; the report goes to target/
   cargo run -p gen-benchmarks -- compare-strategies bench-harness/workloads/requests.toml
                                                      rank the strategies for a workload of yours
+  cargo run -p gen-benchmarks -- history history     what became of each case from commit to commit
   cargo run -p gen-benchmarks -- check               does BENCHMARKS.md say what its record says?")]
 struct Cli {
     #[command(subcommand)]
@@ -72,6 +74,9 @@ enum Command {
     /// Replay a workload of your own on every strategy, and rank them.
     #[command(after_help = COMPARE_HELP)]
     CompareStrategies(Compare),
+    /// Show what became of each case from commit to commit, and which commit changed it.
+    #[command(after_help = history::HELP)]
+    History(history::Arguments),
     /// Print the cases.
     #[command(after_help = "Example: gen-benchmarks list --profile quick --filter arena")]
     List {
@@ -204,6 +209,10 @@ fn main() -> ExitCode {
 }
 
 fn execute(cli: Cli) -> Result<ExitCode> {
+    // Needs records only, not the workspace that they are of.
+    if let Some(Command::History(arguments)) = &cli.command {
+        return history::history(arguments);
+    }
     let workspace = Workspace::find()?;
     match cli.command {
         None => {
@@ -246,6 +255,7 @@ fn execute(cli: Cli) -> Result<ExitCode> {
             }
         }
         Some(Command::CompareStrategies(arguments)) => compare(&workspace, &arguments),
+        Some(Command::History(_)) => unreachable!("is done without the workspace"),
         Some(Command::List { select }) => {
             let suite = workspace.build(&inputs(&select))?;
             let plan = Plan {
