@@ -25,6 +25,7 @@
 //! The library knows nothing of what it measures.
 
 pub mod comparison;
+pub mod changepoint;
 pub mod criterion_output;
 pub mod exchange;
 pub mod gate;

@@ -376,11 +376,23 @@ pub struct Entries {
 /// Fails with file and line when the file cannot be read or a whole line is not a valid entry:
 /// another schema, no JSON, zero iterations, a case twice.
 pub fn read(path: &Path) -> Result<Entries, ReadError> {
+    let file = File::open(path).map_err(|error| ReadError::Io {
+        path: path.to_owned(),
+        error,
+    })?;
+    read_from(BufReader::new(file), path)
+}
+
+/// Reads the lines of a record that need not be in a file; messages call it `path`.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn read_from(mut reader: impl BufRead, path: &Path) -> Result<Entries, ReadError> {
     let io = |error| ReadError::Io {
         path: path.to_owned(),
         error,
     };
-    let mut reader = BufReader::new(File::open(path).map_err(io)?);
     let mut read = Entries::default();
     let mut seen = std::collections::HashSet::new();
     let mut imported = std::collections::HashSet::new();

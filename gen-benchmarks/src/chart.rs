@@ -8,12 +8,14 @@
 
 mod axis;
 mod bars;
+mod history;
 mod line;
 mod svg;
 
 use crate::format::Unit;
 
 pub(crate) use bars::bars;
+pub(crate) use history::{Mark, Step, history};
 pub(crate) use line::line;
 
 /// The background a chart is drawn for.
@@ -248,12 +250,40 @@ mod tests {
         ]
     }
 
+    /// A level up to each point of the first series, and a change after each.
+    fn changes(chart: &Chart) -> (Vec<Step>, Vec<Mark>) {
+        let points = chart
+            .series
+            .first()
+            .map_or(&[][..], |series| &series.points);
+        let step = |point: &Point| Step {
+            from: point.x,
+            to: point.x,
+            level: point.y,
+        };
+        let mark = |(index, point): (usize, &Point)| Mark {
+            at: point.x,
+            is_rise: index % 2 == 0,
+            name: ["0123456", HOSTILE][index % 2].to_owned(),
+            change: "+10 % (+9..+11), 100 ns → 110 ns".to_owned(),
+            cause: HOSTILE.repeat(index % 4),
+        };
+        let points = points.iter().filter(|point| point.is_drawable());
+        (
+            points.clone().map(step).collect(),
+            points.enumerate().map(mark).collect(),
+        )
+    }
+
     /// Calls `check` with every drawing of every hard chart.
     fn for_all(check: impl Fn(&str, &str)) {
         for (name, chart) in hard() {
             for theme in [Theme::Light, Theme::Dark] {
                 check(&format!("line: {name}"), &line(&chart, theme));
                 check(&format!("bars: {name}"), &bars(&chart, theme));
+                let (steps, marks) = changes(&chart);
+                let svg = history(&chart, &steps, &marks, theme);
+                check(&format!("history: {name}"), &svg);
             }
         }
     }

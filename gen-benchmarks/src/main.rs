@@ -7,6 +7,7 @@ mod exchange;
 mod format;
 mod gate;
 mod gate_command;
+mod history;
 mod instructions;
 mod load;
 mod markdown;
@@ -57,6 +58,7 @@ use workspace::{Inputs, Workspace};
                                                      rank the strategies for a workload of yours
   cargo run -p gen-benchmarks -- compare old.jsonl new.jsonl
                                                      what two records, or files of other tools, show
+  cargo run -p gen-benchmarks -- history history     what became of each case from commit to commit
   cargo run -p gen-benchmarks -- check               does BENCHMARKS.md say what its record says?")]
 struct Cli {
     #[command(subcommand)]
@@ -115,6 +117,9 @@ enum Command {
     /// Compare two files of results, or rank the series of one.
     #[command(after_help = compare::HELP)]
     Compare(compare::Compare),
+    /// Show what became of each case from commit to commit, and which commit changed it.
+    #[command(after_help = history::HELP)]
+    History(history::Arguments),
     /// Print the cases.
     #[command(after_help = "Example: gen-benchmarks list --profile quick --filter arena")]
     List {
@@ -297,6 +302,9 @@ fn execute(cli: Cli) -> Result<ExitCode> {
         Some(Command::Export(arguments)) => return exchange::export(arguments),
         Some(Command::Compare(arguments)) => return compare::compare(arguments),
         _ => {}
+    // Needs records only, not the workspace that they are of.
+    if let Some(Command::History(arguments)) = &cli.command {
+        return history::history(arguments);
     }
     let workspace = Workspace::find()?;
     match cli.command {
@@ -347,6 +355,7 @@ fn execute(cli: Cli) -> Result<ExitCode> {
             unreachable!("done above, without a workspace")
         }
         Some(Command::CompareStrategies(arguments)) => compare_strategies(&workspace, &arguments),
+        Some(Command::History(_)) => unreachable!("is done without the workspace"),
         Some(Command::List { select }) => {
             let suite = workspace.build(&inputs(&select))?;
             let plan = Plan {

@@ -523,7 +523,7 @@ fn prose(prose: &str) -> String {
 }
 
 /// The value of an HTML attribute.
-fn attribute(value: &str) -> String {
+pub(crate) fn attribute(value: &str) -> String {
     one_line(value)
         .replace('&', "&amp;")
         .replace('<', "&lt;")
@@ -532,7 +532,7 @@ fn attribute(value: &str) -> String {
 }
 
 /// A text with everything escaped that Markdown would take for markup.
-fn text(prose: &str) -> String {
+pub(crate) fn text(prose: &str) -> String {
     escape(one_line(prose).trim())
 }
 
@@ -554,7 +554,7 @@ fn escape(prose: &str) -> String {
     escaped
 }
 
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()

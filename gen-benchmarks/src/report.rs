@@ -406,7 +406,7 @@ pub(crate) fn ratio(one: &Measured, other: &Measured) -> Option<Estimate> {
 }
 
 /// Nanoseconds an iteration: the median of a process's samples.
-fn time(record: &Record) -> Option<f64> {
+pub(crate) fn time(record: &Record) -> Option<f64> {
     let samples: Vec<f64> = record
         .samples
         .iter()
