@@ -24,8 +24,8 @@
 //!
 //! The library knows nothing of what it measures.
 
-pub mod comparison;
 pub mod changepoint;
+pub mod comparison;
 pub mod criterion_output;
 pub mod exchange;
 pub mod gate;

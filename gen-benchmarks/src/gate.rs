@@ -27,7 +27,10 @@ use crate::trial::{Clock, LOOKS, Method, Pair, Trial};
 use crate::workspace::{Defined, Suite};
 
 /// What to judge and how.
+#[derive(Clone)]
 pub(crate) struct Plan {
+    /// Only these cases, where they are named.
+    pub(crate) only: Option<Vec<CaseId>>,
     pub(crate) profile: Profile,
     pub(crate) filter: Option<String>,
     pub(crate) tier: Tier,
@@ -46,6 +49,8 @@ pub(crate) struct Builds {
     pub(crate) suites: [Suite; 2],
     /// A folder for what is linked and thrown away.
     pub(crate) scratch: PathBuf,
+    /// Whether equal binaries are run all the same; for a gate that tests itself.
+    pub(crate) compare_equal: bool,
     /// Head does so much of its work again; for a gate that tests itself.
     pub(crate) extra: f64,
 }
@@ -73,6 +78,17 @@ pub(crate) fn judge(
     environment: &Environment,
     signals: (&Sender<Signal>, &Receiver<Signal>),
 ) -> Result<Judgement> {
+    judge_observed(plan, builds, environment, signals, &mut |_, _| ())
+}
+
+/// The same, showing every trial on one core to `observe`.
+pub(crate) fn judge_observed(
+    plan: &Plan,
+    builds: &Builds,
+    environment: &Environment,
+    signals: (&Sender<Signal>, &Receiver<Signal>),
+    observe: &mut dyn FnMut(&CaseId, &Trial),
+) -> Result<Judgement> {
     let cores = environment.cores_available.unwrap_or(1);
     let (pairs, undecided) = matched(plan, &builds.suites)?;
     let mut gate = Gate {
@@ -91,6 +107,7 @@ pub(crate) fn judge(
         measuring: Duration::ZERO,
         clocks: Vec::new(),
         surprises: Vec::new(),
+        observe,
     };
     gate.run(&pairs)?;
     let mut judgement = Judgement {
@@ -120,11 +137,16 @@ fn machine(environment: &Environment, cores: u64) -> String {
 }
 
 /// The cases that both builds have, and those that only one has.
-fn matched<'s>(plan: &Plan, suites: &'s [Suite; 2]) -> Result<(Vec<Pair<'s>>, Vec<Undecided>)> {
+pub(crate) fn matched<'s>(
+    plan: &Plan,
+    suites: &'s [Suite; 2],
+) -> Result<(Vec<Pair<'s>>, Vec<Undecided>)> {
     let judged = |defined: &&Defined| {
         let case = &defined.info.case;
         let named = |filter: &String| case.to_string().contains(filter.as_str());
-        defined.info.profile <= plan.profile
+        let only = plan.only.as_ref();
+        only.is_none_or(|only| only.contains(case))
+            && defined.info.profile <= plan.profile
             && plan.filter.as_ref().is_none_or(named)
             && Metric::ALL
                 .iter()
@@ -184,6 +206,7 @@ struct Gate<'r> {
     clocks: Vec<Clock>,
     /// How likely what the timed findings say would be of equal builds, with their numbers.
     surprises: Vec<(usize, f64)>,
+    observe: &'r mut dyn FnMut(&CaseId, &Trial),
 }
 
 impl<'r> Gate<'r> {
@@ -195,7 +218,7 @@ impl<'r> Gate<'r> {
             let equal = match same.get(&pair.binaries) {
                 Some(&equal) => equal,
                 None => {
-                    let equal = self.builds.extra == 0.0 && equal_binaries(pair)?;
+                    let equal = !self.builds.compare_equal && equal_binaries(pair)?;
                     *same.entry(pair.binaries).or_insert(equal)
                 }
             };
@@ -292,7 +315,8 @@ impl<'r> Gate<'r> {
             trial.judge(&method);
         }
         self.clocks.push(trial.clock);
-        let alone = trial.ready.iter().all(|ready| ready.threads == Some(1));
+        (self.observe)(case, &trial);
+        let alone = trial.is_alone();
         if self.is_judged(case, Metric::Time) {
             let finding = self.time(pair, &trial, &method)?;
             self.surprising(&trial);
@@ -324,6 +348,7 @@ impl<'r> Gate<'r> {
             },
             seed: self.plan.seed,
             extra: self.builds.extra,
+            both_clocks: false,
         }
     }
 

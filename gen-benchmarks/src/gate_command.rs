@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use bench_harness::Environment;
 use bench_harness::gate::Judgement;
 use bench_harness::policy::{Policy, Tier};
@@ -19,9 +19,6 @@ use crate::revision::Revisions;
 use crate::runner::{self, Signal};
 use crate::trial::Clock;
 use crate::workspace::{Inputs, Suite, Workspace};
-
-/// The policy of a workspace.
-pub(crate) const POLICY: &str = "benchmarks.toml";
 
 pub(crate) const GATE_HELP: &str = "\
 Both revisions are built in a git worktree below target/, so your tree and index stay as they are.
@@ -118,6 +115,7 @@ impl Judging {
     /// A plan of what is asked for, by the policy of the workspace.
     pub(crate) fn plan(&self, workspace: &Workspace, floors: HashMap<CaseId, f64>) -> Result<Plan> {
         Ok(Plan {
+            only: None,
             profile: Profile::from(self.profile),
             filter: self.filter.clone(),
             tier: match self.tier {
@@ -125,35 +123,13 @@ impl Judging {
                 TierArg::Nightly => Tier::Nightly,
                 TierArg::Release => Tier::Release,
             },
-            policy: self.policy(workspace)?,
+            policy: crate::read_policy(workspace, self.policy.as_deref())?,
             floors,
             best_clock: self.clock.into(),
             core: self.core.or_else(last_core),
             seed: self.seed.unwrap_or_else(seed).into(),
             timeout: self.timeout,
         })
-    }
-
-    fn policy(&self, workspace: &Workspace) -> Result<Policy> {
-        let own = workspace.root.join(POLICY);
-        let (path, text) = match &self.policy {
-            Some(path) => (
-                path.clone(),
-                std::fs::read_to_string(path)
-                    .with_context(|| format!("cannot read the policy {}", path.display()))?,
-            ),
-            None => match std::fs::read_to_string(&own) {
-                Ok(text) => (PathBuf::from(POLICY), text),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                    (PathBuf::from(POLICY), String::new())
-                }
-                Err(error) => {
-                    return Err(error).with_context(|| format!("cannot read {}", own.display()));
-                }
-            },
-        };
-        let name = path.display().to_string();
-        Policy::parse(&name, &text).or_else(|errors| faults(&errors))
     }
 
     /// What is built: only what is asked for.
@@ -163,12 +139,6 @@ impl Judging {
             ..Inputs::default()
         }
     }
-}
-
-/// Fails with everything that is wrong in a policy.
-fn faults<T>(errors: &[bench_harness::policy::PolicyError]) -> Result<T> {
-    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-    bail!("{}", lines.join("\nerror: "))
 }
 
 /// The last core that this process may use.
@@ -212,9 +182,13 @@ pub(crate) fn execute(workspace: &Workspace, arguments: &Gate) -> Result<ExitCod
         suites: [build(&base, "base")?, build(&head, "head")?],
         sides: [base, head],
         scratch: revisions.folder().to_owned(),
+        compare_equal: false,
         extra: 0.0,
     };
-    check_policy(&plan.policy, &builds.suites)?;
+    // An entry may be about a case of a bench target that was not built.
+    if arguments.judging.bench.is_empty() {
+        check_policy(&plan.policy, &builds.suites)?;
+    }
     let environment = Environment::capture(&workspace.root);
     let judgement = gate::judge(&plan, &builds, &environment, (&signals.0, &signals.1))?;
     drop(revisions);
@@ -249,7 +223,5 @@ fn check_policy(policy: &Policy, suites: &[Suite; 2]) -> Result<()> {
     let cases = suites.iter().flat_map(|suite| &suite.cases);
     let cases: Vec<CaseId> = cases.map(|defined| defined.info.case.clone()).collect();
     let today = jiff::Zoned::now().date();
-    policy
-        .check(&cases, today)
-        .or_else(|errors| faults(&errors))
+    policy.check(&cases, today).map_err(crate::all)
 }

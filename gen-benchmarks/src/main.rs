@@ -1,5 +1,7 @@
 //! Runs the benchmark suites of a Cargo workspace in fresh processes and writes `BENCHMARKS.md`.
 
+mod calibrate;
+mod calibration;
 mod chart;
 mod compare;
 mod confirm;
@@ -91,9 +93,6 @@ enum Command {
     /// Compare two revisions and fail when something became slower.
     #[command(after_help = gate_command::GATE_HELP)]
     Gate(gate_command::Gate),
-    /// Replay a workload of your own on every strategy, and rank them.
-    #[command(after_help = COMPARE_HELP)]
-    CompareStrategies(Compare),
     /// Print what `benchmarks.toml` says of every case and metric, or what is wrong with it.
     #[command(after_help = POLICY_HELP)]
     Policy(PolicyOptions),
@@ -269,11 +268,12 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 fn main() -> ExitCode {
+    // What this program starts itself as, without any options.
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    if let Some((first, linked)) = arguments.split_first()
-        && first == relink::KEEP_LINK
-    {
-        return relink::keep_link(linked);
+    match arguments.split_first() {
+        Some((first, linked)) if first == relink::KEEP_LINK => return relink::keep_link(linked),
+        Some((first, _)) if first == calibrate::KEEP_BUSY => return calibrate::keep_busy(),
+        _ => {}
     }
     match execute(Cli::parse()) {
         Ok(code) => code,
@@ -289,26 +289,20 @@ fn main() -> ExitCode {
 }
 
 fn execute(cli: Cli) -> Result<ExitCode> {
-    // A stored outcome is shown anywhere.
-    if let Some(Command::Show {
-        outcome,
-        destinations,
-    }) = cli.command
-    {
-        return show(&outcome, destinations);
     // Files are read wherever they are, also outside of a workspace.
     match &cli.command {
+        Some(Command::Show {
+            outcome,
+            destinations,
+        }) => return show(outcome, destinations.clone()),
         Some(Command::Import(arguments)) => return exchange::import(arguments),
         Some(Command::Export(arguments)) => return exchange::export(arguments),
         Some(Command::Compare(arguments)) => return compare::compare(arguments),
+        Some(Command::History(arguments)) => return history::history(arguments),
         _ => {}
-    // Needs records only, not the workspace that they are of.
-    if let Some(Command::History(arguments)) = &cli.command {
-        return history::history(arguments);
     }
     let workspace = Workspace::find()?;
     match cli.command {
-        Some(Command::Show { .. }) => unreachable!("needs no workspace"),
         None => {
             let out = cli.output.out.as_deref();
             publish::probe(out.unwrap_or(&workspace.root))?;
@@ -348,14 +342,17 @@ fn execute(cli: Cli) -> Result<ExitCode> {
                 }
             }
         }
+        Some(Command::Calibrate(arguments)) => calibrate::execute(&workspace, &arguments),
         Some(Command::Gate(arguments)) => gate_command::execute(&workspace, &arguments),
         Some(Command::Policy(arguments)) => policy(&workspace, &arguments),
-        Some(Command::CompareStrategies(arguments)) => compare(&workspace, &arguments),
-        Some(Command::Import(_) | Command::Export(_) | Command::Compare(_)) => {
-            unreachable!("done above, without a workspace")
-        }
         Some(Command::CompareStrategies(arguments)) => compare_strategies(&workspace, &arguments),
-        Some(Command::History(_)) => unreachable!("is done without the workspace"),
+        Some(
+            Command::Show { .. }
+            | Command::Import(_)
+            | Command::Export(_)
+            | Command::Compare(_)
+            | Command::History(_),
+        ) => unreachable!("done above, without a workspace"),
         Some(Command::List { select }) => {
             let suite = workspace.build(&inputs(&select))?;
             let plan = Plan {
@@ -436,7 +433,7 @@ fn policy(workspace: &Workspace, arguments: &PolicyOptions) -> Result<ExitCode> 
 }
 
 /// The named policy, or that of the workspace.
-fn read_policy(workspace: &Workspace, named: Option<&Path>) -> Result<Policy> {
+pub(crate) fn read_policy(workspace: &Workspace, named: Option<&Path>) -> Result<Policy> {
     let path = workspace.root.join("benchmarks.toml");
     let path = named.unwrap_or(&path);
     match std::fs::read_to_string(path) {
@@ -453,7 +450,7 @@ fn read_policy(workspace: &Workspace, named: Option<&Path>) -> Result<Policy> {
 }
 
 /// Several errors, a line each.
-fn all(errors: Vec<PolicyError>) -> anyhow::Error {
+pub(crate) fn all(errors: Vec<PolicyError>) -> anyhow::Error {
     let lines: Vec<String> = errors.iter().map(PolicyError::to_string).collect();
     anyhow!(lines.join("\nerror: "))
 }

@@ -536,7 +536,7 @@ pub(crate) fn text(prose: &str) -> String {
     escape(one_line(prose).trim())
 }
 
-fn escape(prose: &str) -> String {
+pub(crate) fn escape(prose: &str) -> String {
     let mut escaped = String::with_capacity(prose.len());
     for c in one_line(prose).chars() {
         match c {

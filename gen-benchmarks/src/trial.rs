@@ -56,15 +56,6 @@ impl Clock {
             Self::Wall => "wall time",
         }
     }
-
-    /// What it shows of a turn.
-    pub(crate) fn read(self, turn: &Turn) -> Option<u64> {
-        match self {
-            Self::Cycles => turn.cycles,
-            Self::Cpu => turn.cpu_ns,
-            Self::Wall => Some(turn.wall_ns),
-        }
-    }
 }
 
 /// How cases are measured.
@@ -81,6 +72,8 @@ pub(crate) struct Method {
     pub(crate) seed: u64,
     /// What part of its iterations head does again, to see whether that is noticed.
     pub(crate) extra: f64,
+    /// Goes on until wall time has decided, too.
+    pub(crate) both_clocks: bool,
 }
 
 /// When launches are looked at.
@@ -108,6 +101,7 @@ pub(crate) struct Trial {
     pub(crate) judged: Option<Judged>,
     /// What wall time says, for the clock may be another.
     pub(crate) wall: Option<Judged>,
+    test: Test,
 }
 
 /// What one launch says.
@@ -197,6 +191,7 @@ impl Trial {
             took: Duration::ZERO,
             judged: None,
             wall: None,
+            test: method.test,
         };
         for &look in &method.looks {
             // A slow case may take twice the time to have launches enough.
@@ -207,7 +202,10 @@ impl Trial {
                 after_launch();
             }
             trial.judge(method);
-            if trial.verdict() != Verdict::Inconclusive {
+            let wall = trial.wall.map(|wall| wall.verdict);
+            let undecided = trial.verdict() == Verdict::Inconclusive
+                || (method.both_clocks && wall == Some(Verdict::Inconclusive));
+            if !undecided {
                 break;
             }
         }
@@ -242,6 +240,42 @@ impl Trial {
         self.clock = clock(&self.launches, method.best_clock);
         self.judged = method.test.judge(&self.ratios(self.clock));
         self.wall = method.test.judge(&self.ratios(Clock::Wall));
+    }
+
+    /// What one clock alone says at the looks that end within so many seconds, and when.
+    pub(crate) fn decided_by(&self, clock: Clock, within_s: f64) -> (Verdict, f64) {
+        let ratios = self.ratios(clock);
+        let launch_s = self.took.as_secs_f64() / self.launches.len().max(1) as f64;
+        let looks = LOOKS.map(|look| look.as_secs_f64());
+        let looks = looks
+            .into_iter()
+            .filter(|&look| look < within_s)
+            .chain([within_s]);
+        for look in looks {
+            let count = ((look / launch_s).round() as usize)
+                .max(self.test.least_launches)
+                .min(ratios.len());
+            let verdict = self
+                .test
+                .judge(&ratios[..count])
+                .map(|judged| judged.verdict);
+            match verdict {
+                Some(Verdict::Inconclusive) | None => {}
+                Some(verdict) => return (verdict, look),
+            }
+        }
+        (Verdict::Inconclusive, within_s)
+    }
+
+    /// Whether all of this part was really done again; it is not where an iteration is too long.
+    pub(crate) fn has_extra(&self, extra: f64) -> bool {
+        let [base, head] = self.turns.iterations.map(|iterations| iterations as f64);
+        ((head / base - 1.0) / extra - 1.0).abs() < 0.1
+    }
+
+    /// Whether the case runs on one thread.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.ready.iter().all(|ready| ready.threads == Some(1))
     }
 
     /// The logarithms of the launches' ratios by a clock that all of them have.

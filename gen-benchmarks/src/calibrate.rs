@@ -1,0 +1,479 @@
+//! Measures the gate itself: on equal builds it must stay silent, and more work it must find.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use bench_harness::Environment;
+use bench_harness::gate::{Evidence, Side, Verdict};
+use bench_harness::record::CaseId;
+use bench_harness::sequential::Test;
+use bench_harness::stats;
+use clap::Args;
+
+use crate::calibration::{
+    self, Calibration, CaseNoise, Condition, Kind, Pool, Power, SuiteRun, Tried,
+};
+use crate::gate::{self, Builds, Plan};
+use crate::gate_command::{self, Judging};
+use crate::load::Load;
+use crate::pairing::{Patience, Stop};
+use crate::publish;
+use crate::report::ASSETS;
+use crate::revision::Revisions;
+use crate::runner::{self, Signal};
+use crate::trial::{Clock, LOOKS, Method, Pair, Trial};
+use crate::workspace::{Suite, Workspace};
+
+/// The file of the published calibration, beside the record.
+pub(crate) const CALIBRATION: &str = "calibration.json";
+
+/// The first argument of this program when it only keeps a core busy.
+pub(crate) const KEEP_BUSY: &str = "keep-busy";
+
+pub(crate) const CALIBRATE_HELP: &str = "\
+Builds HEAD once and compares it with itself: whole runs of the gate, which must not fail, then runs
+in which one side does a part of its iterations again, which must be found. With --busy everything is
+done a second time while another process keeps a core busy. The result is stored in
+assets/calibration.json; `report` makes a section of it, and `gate` holds no case to a limit below
+its noise floor.
+
+Examples:
+  gen-benchmarks calibrate                          60 cases, 10 runs, +0.5, 1, 2, 5 and 10 % of work
+  gen-benchmarks calibrate --busy --inject 1,2
+  gen-benchmarks calibrate --cases 10 --suites 2 --bench intern --out calibration.json";
+
+#[derive(Args, Clone)]
+pub(crate) struct Calibrate {
+    /// How many cases, evenly chosen of those that match.
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    cases: usize,
+    /// Whole runs of the gate on equal builds.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    suites: u32,
+    /// Percent of more work to look for; 0 for none.
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        value_delimiter = ',',
+        default_value = "0.5,1,2,5,10"
+    )]
+    inject: Vec<f64>,
+    /// Do everything again while a process keeps a core busy.
+    #[arg(long)]
+    busy: bool,
+    /// The file to write [default: assets/calibration.json of the workspace].
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    judging: Judging,
+}
+
+/// How often the gate is run on launches drawn from those that were measured.
+const RESAMPLED: u64 = 20_000;
+
+/// Seconds a case within which more work has to be found, with and without a busy neighbour.
+fn within(kind: Kind, busy: bool) -> f64 {
+    match (kind, busy) {
+        (Kind::Single, false) => 2.0,
+        (Kind::Single | Kind::Confined, _) => 3.0,
+        (Kind::Parallel, _) => 5.0,
+    }
+}
+
+/// Measures the gate and stores what it is worth.
+pub(crate) fn execute(workspace: &Workspace, arguments: &Calibrate) -> Result<ExitCode> {
+    let out = arguments
+        .out
+        .clone()
+        .unwrap_or_else(|| workspace.root.join(ASSETS).join(CALIBRATION));
+    if let Some(folder) = out.parent() {
+        publish::probe_folder(folder)?;
+    }
+    if arguments
+        .inject
+        .iter()
+        .any(|percent| !(0.0..=1_000.0).contains(percent))
+    {
+        bail!("--inject takes percents from 0 to 1000, as in 0.5,1,2");
+    }
+    let plan = arguments.judging.plan(workspace, HashMap::new())?;
+    let revisions = Revisions::of(workspace)?;
+    revisions.refuse_changes()?;
+    let head = revisions.resolve("HEAD")?;
+    let signals = runner::signals()?;
+    let build = |label| {
+        let built = revisions.build(&head, label, &arguments.judging.inputs());
+        gate_command::interrupted_first(built, &signals)
+    };
+    let builds = Builds {
+        suites: [build("base")?, build("head")?],
+        sides: [head.clone(), head],
+        scratch: revisions.folder().to_owned(),
+        compare_equal: true,
+        extra: 0.0,
+    };
+    let environment = Environment::capture(&workspace.root);
+    let mut calibrator = Calibrator {
+        chosen: Vec::new(),
+        plan,
+        builds,
+        arguments,
+        signals: &signals,
+        calibration: Calibration::new(environment, 0),
+    };
+    calibrator.run()?;
+    publish::write(&out, calibrator.calibration.to_json().as_bytes())?;
+    crate::print(&calibrator.calibration.markdown())?;
+    eprintln!("{}", out.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Launches of a case in all runs on equal builds.
+#[derive(Default)]
+struct Launches {
+    ratios: HashMap<&'static str, Vec<f64>>,
+    took: Duration,
+    count: usize,
+    clock: Option<Clock>,
+    /// By run: estimate and both intervals.
+    judged: Vec<[f64; 5]>,
+}
+
+struct Calibrator<'r> {
+    chosen: Vec<CaseId>,
+    plan: Plan,
+    builds: Builds,
+    arguments: &'r Calibrate,
+    signals: &'r (Sender<Signal>, Receiver<Signal>),
+    calibration: Calibration,
+}
+
+impl Calibrator<'_> {
+    fn run(&mut self) -> Result<()> {
+        self.calibration.seed = self.plan.seed;
+        self.choose()?;
+        let quiet = self.condition("Quiet", false)?;
+        self.calibration.conditions.push(quiet);
+        if self.arguments.busy {
+            let neighbour = Busy::start()?;
+            let busy = self.condition("One core kept busy by another process", true);
+            drop(neighbour);
+            self.calibration.conditions.push(busy?);
+        }
+        Ok(())
+    }
+
+    /// Chooses the cases, evenly over all that match.
+    fn choose(&mut self) -> Result<()> {
+        let (pairs, _) = gate::matched(&self.plan, &self.builds.suites)?;
+        let count = self.arguments.cases.clamp(1, pairs.len());
+        let step = pairs.len() as f64 / count as f64;
+        let chosen = (0..count).map(|number| (number as f64 * step) as usize);
+        self.chosen = chosen.map(|number| pairs[number].case.clone()).collect();
+        Ok(())
+    }
+
+    /// Everything that is tried under one condition.
+    fn condition(&mut self, name: &str, busy: bool) -> Result<Condition> {
+        let mut load = Load::new();
+        let mut launches: HashMap<CaseId, Launches> = HashMap::new();
+        let mut condition = Condition {
+            name: name.to_owned(),
+            load: String::new(),
+            suites: Vec::new(),
+            resampled: Tried::default(),
+            covered: Tried::default(),
+            next: Tried::default(),
+            powers: Vec::new(),
+        };
+        for run in 0..self.arguments.suites {
+            eprintln!(
+                "{name}: run {} of {} on equal builds",
+                run + 1,
+                self.arguments.suites
+            );
+            load.look();
+            let suite = self.equal(run, &mut launches)?;
+            condition.suites.push(suite);
+        }
+        let cores = self.calibration.environment.cores_available.unwrap_or(1);
+        self.intervals(&launches, &mut condition);
+        let pools: Vec<Pool> = self.pools(&launches);
+        let looks = LOOKS.map(|look| look.as_secs_f64());
+        let test = Test::default();
+        condition.resampled =
+            calibration::resampled(&pools, test, &looks, RESAMPLED, self.plan.seed);
+        let floors = self.noise(&launches, &looks);
+        if !busy {
+            self.calibration.cases = floors.clone();
+            for noise in &mut self.calibration.cases {
+                noise.short_over_long = None;
+            }
+        }
+        let floors: HashMap<CaseId, f64> = floors
+            .into_iter()
+            .map(|noise| (noise.case, noise.floor))
+            .collect();
+        for percent in &self.arguments.inject {
+            if *percent > 0.0 {
+                eprintln!("{name}: {percent} % more work");
+                let powers = self.powers(percent / 100.0, busy, &floors)?;
+                condition.powers.extend(powers);
+                load.look();
+            }
+        }
+        condition.load = load.sentence(cores);
+        Ok(condition)
+    }
+
+    /// One run of the whole gate on equal builds.
+    fn equal(&mut self, run: u32, launches: &mut HashMap<CaseId, Launches>) -> Result<SuiteRun> {
+        let mut plan = self.plan.clone();
+        plan.only = Some(self.chosen.clone());
+        plan.seed += u64::from(run) + 1;
+        let environment = &self.calibration.environment;
+        let mut observe = |case: &CaseId, trial: &Trial| {
+            launches.entry(case.clone()).or_default().add(trial);
+        };
+        let judgement = gate::judge_observed(
+            &plan,
+            &self.builds,
+            environment,
+            (&self.signals.0, &self.signals.1),
+            &mut observe,
+        )?;
+        self.calibration
+            .decided_on
+            .clone_from(&judgement.decided_on);
+        let count = |verdict| {
+            let findings = judgement.findings.iter();
+            findings
+                .filter(|finding| finding.verdict == verdict)
+                .count() as u64
+        };
+        let timed = |evidence| !matches!(evidence, Evidence::Counts | Evidence::SameCode);
+        let findings = judgement.findings.iter();
+        for failed in judgement
+            .findings
+            .iter()
+            .filter(|finding| finding.verdict == Verdict::Regressed)
+        {
+            eprintln!(
+                "false alarm: {} {} {:?}",
+                failed.case, failed.metric, failed.change
+            );
+        }
+        Ok(SuiteRun {
+            cases: self.chosen.len() as u64,
+            findings: findings.filter(|finding| timed(finding.evidence)).count() as u64,
+            failures: count(Verdict::Regressed),
+            improved: count(Verdict::Improved),
+            inconclusive: count(Verdict::Inconclusive),
+            measuring_s: judgement.measuring_s,
+        })
+    }
+
+    /// How often intervals hold what they promise.
+    fn intervals(&self, launches: &HashMap<CaseId, Launches>, condition: &mut Condition) {
+        for launches in launches.values() {
+            for (number, [_, low, high, next_low, next_high]) in launches.judged.iter().enumerate()
+            {
+                condition.covered.add(*low <= 0.0 && 0.0 <= *high);
+                if let Some([next, ..]) = launches.judged.get(number + 1) {
+                    condition.next.add(next_low <= next && next <= next_high);
+                }
+            }
+        }
+    }
+
+    fn pools(&self, launches: &HashMap<CaseId, Launches>) -> Vec<Pool> {
+        let cases = self.chosen.iter().filter_map(|case| launches.get(case));
+        cases.map(Launches::pool).collect()
+    }
+
+    /// How noisy each case is.
+    fn noise(&self, launches: &HashMap<CaseId, Launches>, looks: &[f64]) -> Vec<CaseNoise> {
+        let last = looks.last().copied().unwrap_or(0.0);
+        let cases = self.chosen.iter();
+        let noise = cases.filter_map(|case| {
+            let launches = launches.get(case)?;
+            let pool = launches.pool();
+            let test = Test::default();
+            let count = ((last / pool.launch_s) as usize).max(test.least_launches);
+            let drawn: Vec<f64> = pool.ratios.iter().copied().cycle().take(count).collect();
+            Some(CaseNoise {
+                case: case.clone(),
+                clock: launches.clock?.name().to_owned(),
+                launch_deviation: calibration::deviation(&pool.ratios),
+                floor: test.judge(&drawn)?.visible,
+                short_over_long: None,
+            })
+        });
+        noise.collect()
+    }
+
+    /// What is found of so much more work.
+    fn powers(&self, extra: f64, busy: bool, floors: &HashMap<CaseId, f64>) -> Result<Vec<Power>> {
+        let mut powers: Vec<Power> = Vec::new();
+        let patience = Patience {
+            timeout: self.plan.timeout,
+            signals: &self.signals.1,
+        };
+        let (pairs, _) = gate::matched(&self.plan, &self.builds.suites)?;
+        for pair in pairs.iter().filter(|pair| self.chosen.contains(pair.case)) {
+            let trial = match self.injected(*pair, extra, busy, self.plan.core, &patience) {
+                Ok(trial) => trial,
+                Err(Stop::Interrupted) => return Err(gate::Stopped.into()),
+                Err(Stop::Broken { reason, .. }) => {
+                    eprintln!("failed: {}: {reason}", pair.case);
+                    continue;
+                }
+            };
+            let kind = match trial.is_alone() {
+                true => Kind::Single,
+                false => Kind::Confined,
+            };
+            let floor = floors.get(pair.case).copied();
+            let mut note = |trial: &Trial, kind, clock: Clock, label: &str| {
+                let within_s = within(kind, busy);
+                if !trial.has_extra(extra) {
+                    return;
+                }
+                let (verdict, _) = trial.decided_by(clock, within_s);
+                let place = powers
+                    .iter()
+                    .position(|power| power.kind == kind && power.clock == label);
+                let place = place.unwrap_or_else(|| {
+                    powers.push(Power {
+                        extra,
+                        kind,
+                        clock: label.to_owned(),
+                        within_s,
+                        found: Tried::default(),
+                        denied: 0,
+                        above_floor: Tried::default(),
+                    });
+                    powers.len() - 1
+                });
+                let power = &mut powers[place];
+                let found = verdict == Verdict::Regressed;
+                power.found.add(found);
+                if floor.is_none_or(|floor| floor <= extra) {
+                    power.above_floor.add(found);
+                }
+                power.denied += u64::from(verdict == Verdict::Equivalent);
+            };
+            note(&trial, kind, trial.clock, "the best clock");
+            note(&trial, kind, Clock::Wall, "wall time alone");
+            if kind == Kind::Confined && extra >= 0.1 {
+                match self.injected(*pair, extra, busy, None, &patience) {
+                    Ok(free) => note(&free, Kind::Parallel, Clock::Wall, "wall time alone"),
+                    Err(Stop::Interrupted) => return Err(gate::Stopped.into()),
+                    Err(Stop::Broken { reason, .. }) => {
+                        eprintln!("failed: {}: {reason}", pair.case)
+                    }
+                }
+            }
+        }
+        powers.sort_by(|one, other| (one.kind, &one.clock).cmp(&(other.kind, &other.clock)));
+        Ok(powers)
+    }
+
+    /// A trial in which head does a part of its iterations again.
+    fn injected(
+        &self,
+        pair: Pair<'_>,
+        extra: f64,
+        busy: bool,
+        core: Option<usize>,
+        patience: &Patience<'_>,
+    ) -> Result<Trial, Stop> {
+        let last = match core {
+            None => 5.0,
+            Some(_) if busy => 3.0,
+            Some(_) => within(Kind::Confined, busy),
+        };
+        let looks = LOOKS
+            .iter()
+            .copied()
+            .filter(|look| look.as_secs_f64() < last);
+        let method = Method {
+            core,
+            best_clock: self.plan.best_clock,
+            looks: looks.chain([Duration::from_secs_f64(last)]).collect(),
+            test: Test::default(),
+            seed: self.plan.seed + 1_000 + (extra * 10_000.0) as u64,
+            extra,
+            both_clocks: true,
+        };
+        Trial::run(pair, &method, patience, || ())
+    }
+}
+
+impl Launches {
+    fn add(&mut self, trial: &Trial) {
+        for clock in [Clock::Cycles, Clock::Cpu, Clock::Wall] {
+            let ratios = trial.ratios(clock);
+            self.ratios.entry(clock.name()).or_default().extend(ratios);
+        }
+        self.took += trial.took;
+        self.count += trial.launches.len();
+        self.clock = Some(trial.clock);
+        if let Some(judged) = trial.judged {
+            let (change, next) = (judged.change, judged.next);
+            self.judged
+                .push([change.point, change.low, change.high, next.low, next.high]);
+        }
+    }
+
+    fn pool(&self) -> Pool {
+        let clock = self.clock.unwrap_or(Clock::Wall);
+        Pool {
+            ratios: self.ratios.get(clock.name()).cloned().unwrap_or_default(),
+            launch_s: self.took.as_secs_f64() / self.count.max(1) as f64,
+        }
+    }
+}
+
+/// A process that keeps a core busy as long as it is kept.
+struct Busy(Child);
+
+impl Busy {
+    fn start() -> Result<Self> {
+        let program = std::env::current_exe().context("this program cannot be found")?;
+        let child = Command::new(program)
+            .arg(KEEP_BUSY)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .context("no process can be started to keep a core busy")?;
+        Ok(Self(child))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Copies and computes until the input ends, as when the program that wanted it is gone.
+pub(crate) fn keep_busy() -> ExitCode {
+    std::thread::spawn(|| {
+        let mut nothing = String::new();
+        let _ = std::io::stdin().read_line(&mut nothing);
+        std::process::exit(0);
+    });
+    let mut from = vec![1_u8; 1 << 20];
+    let mut to = vec![0_u8; 1 << 20];
+    loop {
+        to.copy_from_slice(&from);
+        bench_harness::spin(50_000.0);
+        from[0] = from[0].wrapping_add(std::hint::black_box(to[0]));
+    }
+}
