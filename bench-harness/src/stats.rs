@@ -4,6 +4,8 @@
 //! and predictor state, so their spread says little about the next process. Each process gives
 //! one number, the median of its samples, and estimates are made over those.
 
+use statrs::distribution::{Beta, ContinuousCDF};
+
 /// A number computed from processes, and the range it plausibly lies in.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
@@ -85,6 +87,47 @@ fn interval_rank(count: usize) -> (usize, f64) {
         best = (rank, confidence);
     }
     (best.0, best.1.max(0.0))
+}
+
+/// The interval of Clopper and Pearson (1934) for a probability, when something happened in `happened`
+/// of `trials` independent trials: it covers the true one in at least [`CONFIDENCE`] of all cases,
+/// whatever that is.
+///
+/// # Panics
+///
+/// Panics when it happened more often than it was tried.
+///
+/// # Examples
+///
+/// ```
+/// // Nothing in ten trials does not yet mean never.
+/// let (low, high) = bench_harness::stats::proportion(0, 10);
+/// assert_eq!(low, 0.0);
+/// assert!((high - 0.3085).abs() < 1e-4);
+/// ```
+pub fn proportion(happened: u64, trials: u64) -> (f64, f64) {
+    assert!(
+        happened <= trials,
+        "something happened in {happened} of {trials} trials"
+    );
+    let tail = (1.0 - CONFIDENCE) / 2.0;
+    // The probability with which as many or more happen is a beta distribution's.
+    let quantile = |happened: u64, other: u64, probability| {
+        Beta::new(happened as f64, other as f64)
+            .expect("both counts are positive")
+            .inverse_cdf(probability)
+    };
+    let other = trials - happened;
+    (
+        match happened {
+            0 => 0.0,
+            _ => quantile(happened, other + 1, tail),
+        },
+        match other {
+            0 => 1.0,
+            _ => quantile(happened + 1, other, 1.0 - tail),
+        },
+    )
 }
 
 /// The exponent b of `y = a * x^b` by least squares on the logarithms.
@@ -185,6 +228,66 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[track_caller]
+    fn check_proportion(happened: u64, trials: u64, low: f64, high: f64) {
+        let interval = proportion(happened, trials);
+        assert!((interval.0 - low).abs() < 1e-9, "{interval:?}");
+        assert!((interval.1 - high).abs() < 1e-9, "{interval:?}");
+    }
+
+    #[test]
+    fn proportions_are_those_of_the_tables() {
+        // By bisection of the binomial sums in decimal arithmetic of 50 digits.
+        check_proportion(0, 1, 0.0, 0.975_000_000_0);
+        check_proportion(1, 1, 0.025_000_000_0, 1.0);
+        check_proportion(0, 10, 0.0, 0.308_497_107_8);
+        check_proportion(1, 10, 0.002_528_578_5, 0.445_016_117_0);
+        check_proportion(5, 10, 0.187_086_028_4, 0.812_913_971_6);
+        check_proportion(10, 60, 0.082_928_810_2, 0.285_219_254_8);
+        check_proportion(23, 80, 0.191_760_472_0, 0.399_545_113_3);
+        check_proportion(18, 42, 0.277_206_747_8, 0.590_388_729_2);
+        check_proportion(2, 4_899, 0.000_049_444_4, 0.001_473_940_8);
+        check_proportion(60, 60, 0.940_370_507_7, 1.0);
+    }
+
+    #[test]
+    fn proportion_leaves_each_tail_its_share() {
+        // P(X <= happened) for X binomial, term by term.
+        let at_most = |happened: u64, trials: u64, probability: f64| {
+            // In logarithms, because the first terms are too small for a float.
+            let mut log_term = trials as f64 * (1.0 - probability).ln();
+            let mut sum = log_term.exp();
+            for k in 0..happened {
+                log_term += ((trials - k) as f64 / (k + 1) as f64).ln();
+                log_term += (probability / (1.0 - probability)).ln();
+                sum += log_term.exp();
+            }
+            sum
+        };
+        for trials in [1, 2, 7, 20, 60, 300] {
+            for happened in 0..trials {
+                let high = proportion(happened, trials).1;
+                let tail = at_most(happened, trials, high);
+                assert!(
+                    (tail - 0.025).abs() < 1e-9,
+                    "{happened} of {trials}: {tail}"
+                );
+                let low = proportion(happened + 1, trials).0;
+                let tail = at_most(happened, trials, low);
+                assert!(
+                    (tail - 0.975).abs() < 1e-9,
+                    "{happened} of {trials}: {tail}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "in 3 of 2 trials")]
+    fn more_events_than_trials_are_refused() {
+        proportion(3, 2);
     }
 
     #[test]

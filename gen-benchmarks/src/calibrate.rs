@@ -4,14 +4,13 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc::{Receiver, Sender};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bench_harness::Environment;
-use bench_harness::gate::{Evidence, Side, Verdict};
+use bench_harness::gate::{Evidence, Verdict};
 use bench_harness::record::CaseId;
 use bench_harness::sequential::Test;
-use bench_harness::stats;
 use clap::Args;
 
 use crate::calibration::{
@@ -26,7 +25,7 @@ use crate::report::ASSETS;
 use crate::revision::Revisions;
 use crate::runner::{self, Signal};
 use crate::trial::{Clock, LOOKS, Method, Pair, Trial};
-use crate::workspace::{Suite, Workspace};
+use crate::workspace::Workspace;
 
 /// The file of the published calibration, beside the record.
 pub(crate) const CALIBRATION: &str = "calibration.json";

@@ -93,6 +93,9 @@ enum Command {
     /// Compare two revisions and fail when something became slower.
     #[command(after_help = gate_command::GATE_HELP)]
     Gate(gate_command::Gate),
+    /// Measure the gate itself: how often it errs, and what it finds.
+    #[command(after_help = calibrate::CALIBRATE_HELP)]
+    Calibrate(calibrate::Calibrate),
     /// Print what `benchmarks.toml` says of every case and metric, or what is wrong with it.
     #[command(after_help = POLICY_HELP)]
     Policy(PolicyOptions),
