@@ -14,7 +14,7 @@ use bench_harness::sequential::Test;
 use clap::Args;
 
 use crate::calibration::{
-    self, Calibration, CaseNoise, Condition, Kind, Pool, Power, SuiteRun, Tried,
+    self, CALIBRATION, Calibration, CaseNoise, Condition, Kind, Pool, Power, SuiteRun, Tried,
 };
 use crate::gate::{self, Builds, Plan};
 use crate::gate_command::{self, Judging};
@@ -26,9 +26,6 @@ use crate::revision::Revisions;
 use crate::runner::{self, Signal};
 use crate::trial::{Clock, LOOKS, Method, Pair, Trial};
 use crate::workspace::Workspace;
-
-/// The file of the published calibration, beside the record.
-pub(crate) const CALIBRATION: &str = "calibration.json";
 
 /// The first argument of this program when it only keeps a core busy.
 pub(crate) const KEEP_BUSY: &str = "keep-busy";

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use bench_harness::Environment;
@@ -13,6 +14,11 @@ use bench_harness::record::CaseId;
 use bench_harness::sequential::Test;
 use bench_harness::stats;
 use serde::{Deserialize, Serialize};
+
+use crate::report::ASSETS;
+
+/// The file of the published calibration, beside the record.
+pub(crate) const CALIBRATION: &str = "calibration.json";
 
 /// Version of the stored form. Readers refuse others.
 const SCHEMA: u32 = 1;
@@ -199,6 +205,18 @@ impl Calibration {
             relinked: Vec::new(),
             peers: Vec::new(),
             proofs: Vec::new(),
+        }
+    }
+
+    /// Reads the calibration that is published in `folder`, where there is one.
+    pub(crate) fn read(folder: &Path) -> Result<Option<Self>> {
+        let path = folder.join(ASSETS).join(CALIBRATION);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Self::from_json(&text)
+                .map(Some)
+                .with_context(|| format!("cannot read {}", path.display())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
         }
     }
 

@@ -13,6 +13,7 @@ use bench_harness::policy::{Policy, Tier};
 use bench_harness::record::{CaseId, Profile};
 use clap::{Args, ValueEnum};
 
+use crate::calibration::Calibration;
 use crate::gate::{self, Builds, Plan};
 use crate::outcome::{self, Destinations, Github};
 use crate::revision::Revisions;
@@ -161,8 +162,10 @@ fn seed() -> u32 {
 
 /// Builds two revisions and judges what changed between them.
 pub(crate) fn execute(workspace: &Workspace, arguments: &Gate) -> Result<ExitCode> {
-    let floors = HashMap::new();
-    let plan = arguments.judging.plan(workspace, floors)?;
+    let environment = Environment::capture(&workspace.root);
+    let plan = arguments
+        .judging
+        .plan(workspace, floors(workspace, &environment)?)?;
     let revisions = Revisions::of(workspace)?;
     let base = revisions.resolve(&arguments.base)?;
     let head = match &arguments.head {
@@ -189,10 +192,20 @@ pub(crate) fn execute(workspace: &Workspace, arguments: &Gate) -> Result<ExitCod
     if arguments.judging.bench.is_empty() {
         check_policy(&plan.policy, &builds.suites)?;
     }
-    let environment = Environment::capture(&workspace.root);
     let judgement = gate::judge(&plan, &builds, &environment, (&signals.0, &signals.1))?;
     drop(revisions);
     conclude(&judgement, &arguments.destinations)
+}
+
+/// The noise floors of a calibration on this machine; of another machine they say nothing.
+fn floors(workspace: &Workspace, now: &Environment) -> Result<HashMap<CaseId, f64>> {
+    let calibration = Calibration::read(&workspace.root)?;
+    Ok(match calibration {
+        Some(calibration) if calibration.environment.same_machine(now).is_ok() => {
+            calibration.floors()
+        }
+        _ => HashMap::new(),
+    })
 }
 
 /// Prints and writes what was found.

@@ -1,5 +1,6 @@
 //! Runs the benchmark suites of a Cargo workspace in fresh processes and writes `BENCHMARKS.md`.
 
+mod bisect;
 mod calibrate;
 mod calibration;
 mod chart;
@@ -40,6 +41,7 @@ use bench_harness::record::{self, CaseId, Profile};
 use bench_harness::{Environment, Workload};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use calibration::{CALIBRATION, Calibration};
 use format::Unit;
 use outcome::{Destinations, Github};
 use report::{ASSETS, RECORD, Report};
@@ -93,6 +95,9 @@ enum Command {
     /// Compare two revisions and fail when something became slower.
     #[command(after_help = gate_command::GATE_HELP)]
     Gate(gate_command::Gate),
+    /// Find the commit that made a case slower.
+    #[command(after_help = bisect::BISECT_HELP)]
+    Bisect(bisect::Bisect),
     /// Measure the gate itself: how often it errs, and what it finds.
     #[command(after_help = calibrate::CALIBRATE_HELP)]
     Calibrate(calibrate::Calibrate),
@@ -331,7 +336,7 @@ fn execute(cli: Cli) -> Result<ExitCode> {
         Some(Command::Check(output)) => {
             let folder = output.out.unwrap_or(workspace.root);
             let records = folder.join(ASSETS).join(RECORD);
-            match publish::check(&folder, &rendered(&records)?) {
+            match publish::check(&folder, &rendered(&records, &folder)?) {
                 Ok(()) => {
                     eprintln!(
                         "{} says what its record says",
@@ -345,6 +350,7 @@ fn execute(cli: Cli) -> Result<ExitCode> {
                 }
             }
         }
+        Some(Command::Bisect(arguments)) => bisect::execute(&workspace, &arguments),
         Some(Command::Calibrate(arguments)) => calibrate::execute(&workspace, &arguments),
         Some(Command::Gate(arguments)) => gate_command::execute(&workspace, &arguments),
         Some(Command::Policy(arguments)) => policy(&workspace, &arguments),
@@ -605,14 +611,19 @@ fn conclude(summary: &Summary, plan: &Plan, folder: Option<&PathBuf>) -> ExitCod
 }
 
 /// All files of the report of a record.
-fn rendered(records: &Path) -> Result<publish::Files> {
+fn rendered(records: &Path, folder: &Path) -> Result<publish::Files> {
     let read = record::read(records)?;
     let shown = || format!("cannot render {}", records.display());
     if read.truncated {
         bail!("{} ends inside a line; complete it with --resume", shown());
     }
     let report = Report::new(&read.entries).with_context(shown)?;
-    let mut files = markdown::files(&report);
+    let calibration = Calibration::read(folder)?;
+    let mut files = markdown::files(&report, calibration.as_ref());
+    if let Some(calibration) = calibration {
+        let path = Path::new(ASSETS).join(CALIBRATION);
+        files.insert(path, calibration.to_json().into_bytes());
+    }
     let text: String = read
         .entries
         .iter()
@@ -624,5 +635,5 @@ fn rendered(records: &Path) -> Result<publish::Files> {
 
 /// Writes the report of a record.
 fn render(records: &Path, folder: &Path) -> Result<()> {
-    publish::publish(folder, &rendered(records)?)
+    publish::publish(folder, &rendered(records, folder)?)
 }

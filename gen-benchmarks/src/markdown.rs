@@ -9,6 +9,7 @@ use std::path::Path;
 use bench_harness::record::Counting;
 use bench_harness::stats::Estimate;
 
+use crate::calibration::Calibration;
 use crate::chart::Theme;
 use crate::format::Unit;
 use crate::plot::draw;
@@ -20,10 +21,13 @@ use crate::takeaway::{doubts, takeaway};
 const DARK: &str = ".dark";
 
 /// The files of a report, but for its record.
-pub(crate) fn files(report: &Report) -> Files {
+///
+/// `calibration` is what the gate is worth, where that was measured.
+pub(crate) fn files(report: &Report, calibration: Option<&Calibration>) -> Files {
     let names = chart_names(report);
     let mut files = Files::new();
-    files.insert("BENCHMARKS.md".into(), page(report, &names).into_bytes());
+    let page = page(report, &names, calibration);
+    files.insert("BENCHMARKS.md".into(), page.into_bytes());
     for (table, name) in report.groups.iter().zip(&names) {
         for (theme, suffix) in [(Theme::Light, ""), (Theme::Dark, DARK)] {
             if let Some(svg) = draw(report, table, theme) {
@@ -63,7 +67,7 @@ fn chart_names(report: &Report) -> Vec<String> {
     names
 }
 
-fn page(report: &Report, names: &[String]) -> String {
+fn page(report: &Report, names: &[String], calibration: Option<&Calibration>) -> String {
     let mut page = String::new();
     heading(&mut page, report);
     environment(&mut page, report);
@@ -81,6 +85,10 @@ fn page(report: &Report, names: &[String]) -> String {
             );
         }
         group(&mut page, report, table, name);
+    }
+    if let Some(calibration) = calibration {
+        write_line(&mut page, "---\n");
+        page.push_str(&calibration.markdown());
     }
     method(&mut page, report);
     how_to_run(&mut page);
@@ -583,15 +591,15 @@ mod tests {
     fn same_record_gives_the_same_bytes() {
         let cases: &[(&str, &str, &[u64])] =
             &[("slow", "1", &[100, 110]), ("fast", "1", &[90, 95])];
-        assert_eq!(files(&report(cases)), files(&report(cases)));
+        assert_eq!(files(&report(cases), None), files(&report(cases), None));
     }
 
     #[test]
     fn every_picture_of_the_page_is_among_the_files() {
-        let files = files(&report(&[
-            ("slow", "1", &[100, 110]),
-            ("slow", "2", &[90, 95]),
-        ]));
+        let files = files(
+            &report(&[("slow", "1", &[100, 110]), ("slow", "2", &[90, 95])]),
+            None,
+        );
         let page = String::from_utf8(files[Path::new("BENCHMARKS.md")].clone()).unwrap();
         let named: Vec<&str> = page
             .split('"')
@@ -605,7 +613,10 @@ mod tests {
 
     #[test]
     fn failed_row_says_why_and_the_page_lists_it() {
-        let files = files(&report(&[("slow", "1", &[100, 110]), ("fast", "1", &[])]));
+        let files = files(
+            &report(&[("slow", "1", &[100, 110]), ("fast", "1", &[])]),
+            None,
+        );
         let page = String::from_utf8(files[Path::new("BENCHMARKS.md")].clone()).unwrap();
         assert!(page.contains("## Failed cases"), "{page}");
         assert!(
@@ -636,7 +647,7 @@ mod tests {
     }
 
     fn page_of(entries: &[Entry]) -> String {
-        let files = files(&Report::new(entries).unwrap());
+        let files = files(&Report::new(entries).unwrap(), None);
         String::from_utf8(files[Path::new("BENCHMARKS.md")].clone()).unwrap()
     }
 

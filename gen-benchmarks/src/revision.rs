@@ -101,6 +101,29 @@ impl Revisions {
         }
     }
 
+    /// The commits from `good` to `bad` along first parents, both included.
+    ///
+    /// # Errors
+    ///
+    /// Fails when git does.
+    pub(crate) fn between(&self, good: &Side, bad: &Side) -> Result<Vec<Side>> {
+        let range = format!("{}..{}", good.commit, bad.commit);
+        let arguments = ["rev-list", "--first-parent", "--reverse", &range];
+        let commits = git(&self.root, arguments)?;
+        let side = |commit: &str| Side {
+            name: short(commit).to_owned(),
+            commit: commit.to_owned(),
+        };
+        let later = commits.lines().map(side);
+        Ok(std::iter::once(good.clone()).chain(later).collect())
+    }
+
+    /// A commit in a line: its short name, day and subject.
+    pub(crate) fn describe(&self, commit: &str) -> String {
+        let arguments = ["log", "-1", "--format=%h (%cs) %s", commit];
+        git(&self.root, arguments).unwrap_or_else(|_| short(commit).to_owned())
+    }
+
     /// Fails when the user's tree holds changes that no commit has: they would be left out.
     pub(crate) fn refuse_changes(&self) -> Result<()> {
         let status = git(
