@@ -577,7 +577,7 @@ impl Format {
         }
     }
 
-    /// Whether [`write`] knows it.
+    /// Whether [`write()`] knows it.
     pub const fn is_written(self) -> bool {
         matches!(
             self,
@@ -791,7 +791,29 @@ mod tests {
             let again: crate::record::Entry = serde_json::from_value(line).unwrap();
             assert_eq!(again, entry);
         }
+        spoil(format, text);
         found
+    }
+
+    /// Whatever is cut off or written over, what is found is possible and nothing panics.
+    #[track_caller]
+    fn spoil(format: Format, text: &str) {
+        let check = |text: &str| {
+            Format::detect(text);
+            if let Ok(found) = read(format, "x", text) {
+                assert!(
+                    found.measurements.iter().all(|one| one.check().is_ok()),
+                    "{text}"
+                );
+            }
+        };
+        for (at, c) in text.char_indices() {
+            check(&text[..at]);
+            let rest = &text[at + c.len_utf8()..];
+            for other in ["-", "9", "\"", "{", "\u{1d7d9}"] {
+                check(&[&text[..at], other, rest].concat());
+            }
+        }
     }
 
     #[track_caller]

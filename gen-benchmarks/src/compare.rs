@@ -19,7 +19,7 @@ Each side is a record, a file of another tool (see `import --help`), a folder of
 target/criterion, or one of its baselines: criterion:main, or target/criterion:main.
 
 A process gives one number, the median of its samples. Sides are compared by Welch's t test over
-processes, corrected for the number of comparisons; a side that ran in one process, or of which only
+processes, corrected for the number of comparisons of a metric; a side that ran in one process, or of which only
 a summary is known, is inconclusive.
 
 Exit code: 0 nothing speaks against the change, 1 something has regressed, 2 the comparison failed,
@@ -200,7 +200,7 @@ impl<'a> Outcome<'a> {
         let mut compared: Vec<(&Measurement, Comparison)> = pairs
             .iter()
             .map(|(base, _)| *base)
-            .zip(comparison::compare(&sides, limit))
+            .zip(by_metric(&pairs, &sides, limit))
             .collect();
         for ((base, comparison), (_, head)) in compared.iter_mut().zip(&pairs) {
             // Of a summary there are no processes, but a figure to show.
@@ -237,13 +237,13 @@ impl<'a> Outcome<'a> {
 
     fn text(&self, all: bool, conclusion: Conclusion) -> String {
         let mut compared: Vec<&(&Measurement, Comparison)> = self.compared.iter().collect();
-        let size = |one: &Comparison| {
-            one.change
-                .map_or(f64::INFINITY, |change| change.point.abs())
-        };
+        let size = |one: &Comparison| (one.head / one.base - 1.0).abs();
+        let untested = |one: &Comparison| one.reason.is_some() && one.change.is_none();
         compared.sort_by(|(_, one), (_, other)| {
             let by_size = || size(other).total_cmp(&size(one));
-            one.verdict.cmp(&other.verdict).then_with(by_size)
+            let by_test = untested(one).cmp(&untested(other));
+            let order = one.verdict.cmp(&other.verdict);
+            order.then(by_test).then_with(by_size)
         });
         let mut rows = vec![
             [
@@ -313,6 +313,26 @@ impl<'a> Outcome<'a> {
         );
         text
     }
+}
+
+/// Compares all pairs, each metric as a suite of its own: counts that repeat exactly are beyond doubt
+/// by the thousand, and would lend their certainty to times.
+fn by_metric(
+    pairs: &[(&Measurement, &Measurement)],
+    sides: &[Sides],
+    limit: f64,
+) -> Vec<Comparison> {
+    let mut suites: BTreeMap<&Quantity, Vec<usize>> = BTreeMap::new();
+    for (index, (base, _)) in pairs.iter().enumerate() {
+        suites.entry(&base.metric).or_default().push(index);
+    }
+    let mut compared: Vec<(usize, Comparison)> = Vec::new();
+    for suite in suites.into_values() {
+        let chosen: Vec<Sides> = suite.iter().map(|&index| sides[index].clone()).collect();
+        compared.extend(suite.into_iter().zip(comparison::compare(&chosen, limit)));
+    }
+    compared.sort_by_key(|(index, _)| *index);
+    compared.into_iter().map(|(_, one)| one).collect()
 }
 
 /// Inconclusive comparisons that are printed unasked.
@@ -606,6 +626,54 @@ mod tests {
         assert_eq!(
             text.lines().filter(|line| line.contains("group/")).count(),
             51
+        );
+    }
+
+    #[test]
+    fn undecided_comparisons_come_before_those_that_cannot_be_decided() {
+        let old = [
+            time("one", &SAME[..1]),
+            time("noisy", &[1000.0, 1300.0, 900.0]),
+        ];
+        let new = [
+            time("one", &SLOWER[..1]),
+            time("noisy", &[1000.0, 1200.0, 900.0]),
+        ];
+        let text = check(&old, &new, false, 3);
+        assert!(
+            text.find("group/noisy").unwrap() < text.find("group/one").unwrap(),
+            "{text}"
+        );
+        assert!(text.contains("group/one/1    time    +10.0 % "), "{text}");
+    }
+
+    #[test]
+    fn certain_counts_do_not_lend_their_certainty_to_times() {
+        // Alone among many times, it may be chance.
+        let mut old = vec![time("a", &[1000.0, 1010.0, 1020.0, 1010.0])];
+        let mut new = vec![time("a", &[1040.0, 1050.0, 1060.0, 1050.0])];
+        for number in 0..200 {
+            let name = format!("s{number}");
+            old.push(time(&name, &[1000.0, 1010.0, 990.0]));
+            new.push(time(&name, &[1000.0, 990.0, 1010.0]));
+            let count = |value| {
+                let mut count = time(&name, &[value; 3]);
+                count.metric = Quantity::Known(Metric::Allocations);
+                count.unit = "allocs".to_owned();
+                count
+            };
+            old.push(count(100.0));
+            new.push(count(200.0));
+        }
+        let outcome = Outcome::new(&old, &new, 0.01);
+        assert_eq!(outcome.count(Verdict::Regressed), 200);
+        let (_, time) = &outcome.compared[0];
+        assert!(
+            time.reason
+                .as_ref()
+                .unwrap()
+                .contains("one of 201 comparisons"),
+            "{time:?}"
         );
     }
 
