@@ -243,8 +243,10 @@ fn merge(values: &[f64], mut starts: Vec<usize>, search: &Search) -> Vec<ChangeP
         starts.remove(at);
         found.remove(at);
         // The places beside it have longer levels now.
-        for beside in at.saturating_sub(1)..starts.len().min(at + 1) {
-            found[beside] = difference(&starts, beside);
+        for beside in [at.checked_sub(1), Some(at)].into_iter().flatten() {
+            if let Some(found) = found.get_mut(beside) {
+                *found = difference(&starts, beside);
+            }
         }
     }
     let found = starts.into_iter().zip(&found);

@@ -237,7 +237,9 @@ fn commit_that_moved_a_case_is_named_in_table_page_and_chart() {
     assert!(!table.contains("walk/plain/10"), "{table}");
 
     let page = lab.read("out/page.md");
-    let row = format!("| `walk/plain/20` | 1.11 µs (1.10..1.11) | `{moved}` | +");
+    let row = format!(
+        "| `walk/plain/20` | 1.105 µs (1.103..1.108) | `{moved}` | +10.0 % (+9.8..+10.1) slower |"
+    );
     assert!(page.contains(&row), "{page}");
     assert!(page.contains("change 13 \\| of &lt;all&gt; |"), "{page}");
     let charts = [
