@@ -1,7 +1,7 @@
 //! Measures the gate itself: on equal builds it must stay silent, and more work it must find.
 
-use std::collections::HashMap;
-use std::path::PathBuf;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
@@ -14,13 +14,17 @@ use bench_harness::sequential::Test;
 use clap::Args;
 
 use crate::calibration::{
-    self, CALIBRATION, Calibration, CaseNoise, Condition, Kind, Pool, Power, SuiteRun, Tried,
+    self, CALIBRATION, Calibration, CaseNoise, Condition, Kind, Pool, Power, Proof, Relinked,
+    SuiteRun, Tried,
 };
+use crate::confirm::Layouts;
 use crate::gate::{self, Builds, Plan};
 use crate::gate_command::{self, Judging};
+use crate::instructions;
 use crate::load::Load;
-use crate::pairing::{Patience, Stop};
+use crate::pairing::{self, Patience, Stop};
 use crate::publish;
+use crate::relink;
 use crate::report::ASSETS;
 use crate::revision::Revisions;
 use crate::runner::{self, Signal};
@@ -67,6 +71,10 @@ pub(crate) struct Calibrate {
     #[command(flatten)]
     judging: Judging,
 }
+
+/// Cases that are linked in other orders, and pairs of builds of each.
+const RELINKED_CASES: usize = 4;
+const RELINKED_PAIRS: usize = 36;
 
 /// How often the gate is run on launches drawn from those that were measured.
 const RESAMPLED: u64 = 20_000;
@@ -115,6 +123,7 @@ pub(crate) fn execute(workspace: &Workspace, arguments: &Calibrate) -> Result<Ex
     let environment = Environment::capture(&workspace.root);
     let mut calibrator = Calibrator {
         chosen: Vec::new(),
+        alone: HashSet::new(),
         plan,
         builds,
         arguments,
@@ -135,12 +144,15 @@ struct Launches {
     took: Duration,
     count: usize,
     clock: Option<Clock>,
+    alone: bool,
     /// By run: estimate and both intervals.
     judged: Vec<[f64; 5]>,
 }
 
 struct Calibrator<'r> {
     chosen: Vec<CaseId>,
+    /// Those of them that run on one thread.
+    alone: HashSet<CaseId>,
     plan: Plan,
     builds: Builds,
     arguments: &'r Calibrate,
@@ -154,6 +166,9 @@ impl Calibrator<'_> {
         self.choose()?;
         let quiet = self.condition("Quiet", false)?;
         self.calibration.conditions.push(quiet);
+        self.long_turns()?;
+        self.relinked()?;
+        self.proofs();
         if self.arguments.busy {
             let neighbour = Busy::start()?;
             let busy = self.condition("One core kept busy by another process", true);
@@ -197,6 +212,8 @@ impl Calibrator<'_> {
             condition.suites.push(suite);
         }
         let cores = self.calibration.environment.cores_available.unwrap_or(1);
+        let alone = launches.iter().filter(|(_, launches)| launches.alone);
+        self.alone = alone.map(|(case, _)| case.clone()).collect();
         self.intervals(&launches, &mut condition);
         let pools: Vec<Pool> = self.pools(&launches);
         let looks = LOOKS.map(|look| look.as_secs_f64());
@@ -205,10 +222,7 @@ impl Calibrator<'_> {
             calibration::resampled(&pools, test, &looks, RESAMPLED, self.plan.seed);
         let floors = self.noise(&launches, &looks);
         if !busy {
-            self.calibration.cases = floors.clone();
-            for noise in &mut self.calibration.cases {
-                noise.short_over_long = None;
-            }
+            self.calibration.cases.clone_from(&floors);
         }
         let floors: HashMap<CaseId, f64> = floors
             .into_iter()
@@ -273,6 +287,161 @@ impl Calibrator<'_> {
         })
     }
 
+    /// How long iterations take in long turns, in which a processor can learn an input.
+    fn long_turns(&mut self) -> Result<()> {
+        eprintln!("turns of 32 ms");
+        let patience = self.patience();
+        let (pairs, _) = gate::matched(&self.plan, &self.builds.suites)?;
+        let mut ratios = HashMap::new();
+        for pair in pairs.iter().filter(|pair| self.chosen.contains(pair.case)) {
+            let ratio = pairing::short_over_long(*pair, self.plan.core, self.plan.seed, &patience);
+            match ratio {
+                Ok(ratio) => ratios.insert(pair.case.clone(), ratio),
+                Err(Stop::Interrupted) => return Err(gate::Stopped.into()),
+                Err(Stop::Broken { .. }) => None,
+            };
+        }
+        for noise in &mut self.calibration.cases {
+            noise.short_over_long = ratios.get(&noise.case).copied();
+        }
+        Ok(())
+    }
+
+    /// Cases on one thread of the binary that has most of them, one of each group, to link anew.
+    fn to_relink<'s>(&self, pairs: &[Pair<'s>]) -> Vec<Pair<'s>> {
+        let alone =
+            |pair: &&Pair<'s>| self.chosen.contains(pair.case) && self.alone.contains(pair.case);
+        let mut by_binary: HashMap<usize, Vec<Pair<'s>>> = HashMap::new();
+        for pair in pairs.iter().filter(alone) {
+            let of_binary = by_binary.entry(pair.binaries[0]).or_default();
+            if of_binary
+                .iter()
+                .all(|other| other.case.group != pair.case.group)
+            {
+                of_binary.push(*pair);
+            }
+        }
+        let most = by_binary
+            .into_iter()
+            .max_by_key(|(binary, of)| (of.len(), *binary));
+        most.map(|(_, of)| of.into_iter().take(RELINKED_CASES).collect())
+            .unwrap_or_default()
+    }
+
+    /// Compares builds of the same source that are linked in other orders, and such in which one
+    /// side does more.
+    fn relinked(&mut self) -> Result<()> {
+        let patience = self.patience();
+        let (pairs, _) = gate::matched(&self.plan, &self.builds.suites)?;
+        let mut relinked = Vec::new();
+        let folder =
+            tempfile::tempdir_in(&self.builds.scratch).context("cannot create a folder")?;
+        let mut links = 0;
+        let mut link = |binary: &Path| -> Result<PathBuf> {
+            links += 1;
+            let out = folder.path().join(format!("layout-{links}"));
+            let seed = (self.plan.seed as u32).wrapping_add(900_000 + links);
+            relink::relink(binary, seed, &out).map(|()| out)
+        };
+        let cases = self.to_relink(&pairs);
+        let mut layouts = Layouts::new(&self.builds.scratch, self.plan.seed)?;
+        for (extra, tries, what) in [
+            (0.0, RELINKED_PAIRS, "the order of linking"),
+            (
+                0.01,
+                RELINKED_PAIRS / 4,
+                "the order of linking, and 1 % more work",
+            ),
+        ] {
+            let mut linked: Vec<[PathBuf; 2]> = Vec::new();
+            for &pair in &cases {
+                eprintln!("{what}: {}", pair.case);
+                let mut row = Relinked {
+                    what: what.to_owned(),
+                    case: pair.case.clone(),
+                    suspected: Tried::default(),
+                    confirmed: Tried::default(),
+                    longest_s: 0.0,
+                };
+                for attempt in 0..tries {
+                    if linked.len() <= attempt {
+                        let binary =
+                            |side: usize| &pair.suites[side].binaries[pair.binaries[side]].path;
+                        match (link(binary(0)), link(binary(1))) {
+                            (Ok(base), Ok(head)) => linked.push([base, head]),
+                            (Err(error), _) | (_, Err(error)) => {
+                                eprintln!("not linked in other orders: {error:#}");
+                                return Ok(());
+                            }
+                        }
+                    }
+                    let [base, head] = &linked[attempt];
+                    let pair = Pair {
+                        layouts: Some([base, head]),
+                        ..pair
+                    };
+                    let method = Method {
+                        core: self.plan.core,
+                        best_clock: self.plan.best_clock,
+                        looks: LOOKS.to_vec(),
+                        test: Test::default(),
+                        seed: self.plan.seed + 5_000 + attempt as u64,
+                        extra,
+                        both_clocks: false,
+                    };
+                    let (suspected, confirmed) =
+                        match twice(pair, &method, &mut layouts, &patience, &mut row.longest_s) {
+                            Ok(found) => found,
+                            Err(Stop::Interrupted) => return Err(gate::Stopped.into()),
+                            Err(Stop::Broken { reason, .. }) => bail!("{}: {reason}", pair.case),
+                        };
+                    row.suspected.add(suspected);
+                    row.confirmed.add(confirmed);
+                }
+                relinked.push(row);
+            }
+        }
+        self.calibration.relinked = relinked;
+        Ok(())
+    }
+
+    /// Counts by valgrind how many instructions more a server executes that is told to do more.
+    fn proofs(&mut self) {
+        let (Ok((pairs, _)), Some(percent)) = (
+            gate::matched(&self.plan, &self.builds.suites),
+            self.arguments
+                .inject
+                .iter()
+                .copied()
+                .find(|&percent| percent >= 1.0),
+        ) else {
+            return;
+        };
+        let iterations = 1_000;
+        let more = (f64::from(iterations) * (1.0 + percent / 100.0)).round() as u32;
+        for pair in self.to_relink(&pairs) {
+            let count = |iterations| {
+                instructions::served(pair.suites[0], pair.binaries[0], pair.case, iterations)
+            };
+            if let (Some(none), Some(base), Some(head)) = (count(0), count(iterations), count(more))
+                && base > none
+            {
+                self.calibration.proofs.push(Proof {
+                    case: pair.case.clone(),
+                    asked: f64::from(more) / f64::from(iterations) - 1.0,
+                    executed: head.saturating_sub(none) as f64 / (base - none) as f64 - 1.0,
+                });
+            }
+        }
+    }
+
+    fn patience(&self) -> Patience<'_> {
+        Patience {
+            timeout: self.plan.timeout,
+            signals: &self.signals.1,
+        }
+    }
+
     /// How often intervals hold what they promise.
     fn intervals(&self, launches: &HashMap<CaseId, Launches>, condition: &mut Condition) {
         for launches in launches.values() {
@@ -315,10 +484,7 @@ impl Calibrator<'_> {
     /// What is found of so much more work.
     fn powers(&self, extra: f64, busy: bool, floors: &HashMap<CaseId, f64>) -> Result<Vec<Power>> {
         let mut powers: Vec<Power> = Vec::new();
-        let patience = Patience {
-            timeout: self.plan.timeout,
-            signals: &self.signals.1,
-        };
+        let patience = self.patience();
         let (pairs, _) = gate::matched(&self.plan, &self.builds.suites)?;
         for pair in pairs.iter().filter(|pair| self.chosen.contains(pair.case)) {
             let trial = match self.injected(*pair, extra, busy, self.plan.core, &patience) {
@@ -419,6 +585,7 @@ impl Launches {
         self.took += trial.took;
         self.count += trial.launches.len();
         self.clock = Some(trial.clock);
+        self.alone = trial.is_alone();
         if let Some(judged) = trial.judged {
             let (change, next) = (judged.change, judged.next);
             self.judged
@@ -433,6 +600,24 @@ impl Launches {
             launch_s: self.took.as_secs_f64() / self.count.max(1) as f64,
         }
     }
+}
+
+/// Judges a case as the gate does: whether it looked slower, and whether it still does over fresh
+/// layouts, after one more attempt where that stayed open.
+fn twice(
+    pair: Pair<'_>,
+    method: &Method,
+    layouts: &mut Layouts,
+    patience: &Patience<'_>,
+    longest_s: &mut f64,
+) -> Result<(bool, bool), Stop> {
+    let trial = Trial::run(pair, method, patience, || ())?;
+    if trial.verdict() != Verdict::Regressed {
+        return Ok((false, false));
+    }
+    let confirmed = layouts.confirm(pair, &trial, method, patience)?;
+    *longest_s = longest_s.max(confirmed.took.as_secs_f64());
+    Ok((true, confirmed.verdict == Verdict::Regressed))
 }
 
 /// A process that keeps a core busy as long as it is kept.

@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -99,13 +98,9 @@ impl Layouts {
         if !fresh {
             layouts = [0, 1].map(|side| vec![binary(side).clone(); LAYOUTS]);
         }
-        let command = |side: usize, layout: usize| {
-            let command = Command::new(&layouts[side][layout]);
-            let equipped = pair.suites[side].equip(command, pair.binaries[side]);
-            equipped.map_err(|error| Stop::Broken {
-                side,
-                reason: format!("{error:#}"),
-            })
+        let commands = |layout: usize| {
+            let layouts = Some([0, 1].map(|side: usize| layouts[side][layout].as_path()));
+            Pair { layouts, ..pair }.commands()
         };
         let test = Test {
             alpha: ALPHA,
@@ -122,7 +117,7 @@ impl Layouts {
                 let seed = (method.seed << 20) + (1 << 19) + (round << 8) as u64;
                 shuffle(&mut order, seed);
                 for layout in order {
-                    let commands = [command(0, layout)?, command(1, layout)?];
+                    let commands = commands(layout)?;
                     let seed = seed + layout as u64;
                     let launch =
                         pairing::launch(commands, pair.case, &trial.turns, false, seed, patience)?;

@@ -164,6 +164,7 @@ pub(crate) fn matched<'s>(
                 case,
                 suites: [&suites[0], &suites[1]],
                 binaries: [base.binary, binary],
+                layouts: None,
             }),
             None => undecided.push(Undecided {
                 case: case.clone(),

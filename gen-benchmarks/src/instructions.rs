@@ -8,12 +8,14 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use bench_harness::COUNT_INSTRUCTIONS;
 use bench_harness::record::{CaseId, Counted, Counting, Entry, Profile, Record, Status};
+use bench_harness::server::{Request, SERVE};
 
 use crate::format::Unit;
 use crate::runner::{self, Interrupted, Signal};
@@ -142,6 +144,46 @@ pub(crate) fn count_cases<'c>(
         .collect())
 }
 
+/// Turns of a server whose instructions are counted.
+const SERVED_TURNS: usize = 10;
+
+/// The instructions of a whole process that serves turns of so many iterations of a case, or `None`
+/// where valgrind cannot count them.
+pub(crate) fn served(suite: &Suite, binary: usize, case: &CaseId, iterations: u32) -> Option<u64> {
+    let program = suite.command(binary).ok()?;
+    let mut valgrind = Command::new("valgrind");
+    valgrind
+        .args([
+            "--tool=callgrind",
+            "--vgdb=no",
+            "--callgrind-out-file=/dev/null",
+        ])
+        .arg(program.get_program());
+    let mut child = suite
+        .equip(valgrind, binary)
+        .ok()?
+        .arg(SERVE)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .ok()?;
+    let mut requests = format!("{}\n", Request::Case(case.clone()));
+    for _ in 0..SERVED_TURNS {
+        requests += &format!("{}\n", Request::Turn(iterations.into()));
+    }
+    child.stdin.take()?.write_all(requests.as_bytes()).ok()?;
+    let output = child.wait_with_output().ok()?;
+    collected(&String::from_utf8_lossy(&output.stderr)).filter(|_| output.status.success())
+}
+
+/// The number that callgrind says last: `==1== Collected : 123`.
+fn collected(said: &str) -> Option<u64> {
+    let mut lines = said.lines().rev();
+    let number = lines.find_map(|line| line.split_once("Collected : "))?.1;
+    number.trim().parse().ok()
+}
+
 /// The cases that ran on one thread, with the numbers of their bench binaries, in the order in
 /// which they are counted.
 ///
@@ -195,6 +237,9 @@ fn runs_alone(record: &Record) -> bool {
     record.status == Status::Ok && record.threads == Some(1)
 }
 
+/// Numbers processes, so that what one says last is not taken for what another says.
+static STARTED: AtomicUsize = AtomicUsize::new(0);
+
 /// Asks bench binaries under valgrind for cases, until the time is over.
 struct Counter<'r> {
     suite: &'r Suite,
@@ -207,6 +252,7 @@ struct Counter<'r> {
 
 /// A bench binary under valgrind that counts cases on request.
 struct Process {
+    number: usize,
     binary: usize,
     child: Child,
     /// `None` when the process can be asked for no more.
@@ -232,8 +278,9 @@ impl Counter<'_> {
         if Instant::now() >= self.deadline {
             return Ok(false);
         }
-        let number = self.process(binary)?;
-        let process = &mut self.processes[number];
+        let place = self.process(binary)?;
+        let process = &mut self.processes[place];
+        let number = process.number;
         let line = serde_json::to_string(case).expect("strings serialise") + "\n";
         if let Some(input) = &mut process.input {
             // A process that has ended says so below.
@@ -243,12 +290,12 @@ impl Counter<'_> {
             let left = self.deadline.saturating_duration_since(Instant::now());
             match self.signals.1.recv_timeout(left) {
                 Ok(Signal::Counted { process, counted }) if process == number => {
-                    let asked = &mut self.processes[number].asked;
+                    let asked = &mut self.processes[place].asked;
                     asked.push(counted.then(|| case.clone()));
                     return Ok(true);
                 }
                 Ok(Signal::CountingEnded { process }) if process == number => {
-                    let process = &mut self.processes[number];
+                    let process = &mut self.processes[place];
                     process.input = None;
                     let said = std::fs::read_to_string(&process.stderr).unwrap_or_default();
                     let reason = runner::reason(&said, process.child.wait()?);
@@ -264,15 +311,15 @@ impl Counter<'_> {
         }
     }
 
-    /// The number of the process of bench binary `binary`, started when there is none.
+    /// The place of the process of bench binary `binary`, started when there is none.
     fn process(&mut self, binary: usize) -> Result<usize> {
         let mut running = self.processes.iter();
         let running =
             running.position(|process| process.binary == binary && process.input.is_some());
-        if let Some(number) = running {
-            return Ok(number);
+        if let Some(place) = running {
+            return Ok(place);
         }
-        let number = self.processes.len();
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let written = self.home.path().join(format!("{number}.callgrind"));
         let stderr = self.home.path().join(format!("{number}.stderr"));
         let program = self.suite.command(binary)?;
@@ -312,6 +359,7 @@ impl Counter<'_> {
             let _ = answers.send(Signal::CountingEnded { process: number });
         });
         self.processes.push(Process {
+            number,
             binary,
             input: child.stdin.take(),
             child,
@@ -319,7 +367,7 @@ impl Counter<'_> {
             stderr,
             asked: Vec::new(),
         });
-        Ok(number)
+        Ok(self.processes.len() - 1)
     }
 
     /// What callgrind wrote of the cases that it was asked for, and of how many it wrote nothing.

@@ -632,7 +632,7 @@ mod tests {
             ("fast", "1", &[]),
             ("a|b", "1", &[5, 6]),
         ]);
-        let files = files(&report);
+        let files = files(&report, None);
         let page = String::from_utf8(files[Path::new("BENCHMARKS.md")].clone()).unwrap();
         let start = page.find("| nodes | series").unwrap();
         let table: Vec<&str> = page[start..]
@@ -713,7 +713,7 @@ mod tests {
         };
         group.info.question = "<script>alert(1)</script> | [x](javascript:y)".to_owned();
         group.info.section = "../../etc".to_owned();
-        let files = files(&Report::new(&entries).unwrap());
+        let files = files(&Report::new(&entries).unwrap(), None);
         for (path, bytes) in &files {
             assert!(!path.to_string_lossy().contains(".."), "{}", path.display());
             let text = String::from_utf8(bytes.clone()).unwrap();

@@ -11,6 +11,7 @@ use bench_harness::server::{Ready, Request, SERVE, Turn};
 use bench_harness::{shuffle, stats};
 
 use crate::runner::{self, Signal};
+use crate::trial::Pair;
 
 /// Why a launch gave nothing.
 #[derive(Debug)]
@@ -340,6 +341,32 @@ pub(crate) fn iteration_ns(
         }
         iterations *= 2;
     }
+}
+
+/// Turns in which a processor has time to learn an input, as so many of the usual ones.
+const LONG: u64 = 128;
+
+/// The time of an iteration in turns of [`TURN`] over that in turns of 32 ms.
+pub(crate) fn short_over_long(
+    pair: Pair<'_>,
+    core: Option<usize>,
+    seed: u64,
+    patience: &Patience<'_>,
+) -> Result<f64, Stop> {
+    let [base, _] = pair.commands()?;
+    let usual = Turns::sized(core, iteration_ns(base, pair.case, core, patience)?);
+    let long = Turns {
+        iterations: usual.iterations.map(|iterations| LONG * iterations),
+        pairs: 3,
+        ..usual.clone()
+    };
+    let wall = |turn: &Turn| Some(turn.wall_ns);
+    let iteration = |turns: &Turns| {
+        let launch = launch(pair.commands()?, pair.case, turns, false, seed, patience)?;
+        let turn = launch.figure(0, wall).expect("turns have a wall time");
+        Ok(turn / turns.iterations[0] as f64)
+    };
+    Ok(iteration(&usual)? / iteration(&long)?)
 }
 
 #[cfg(test)]

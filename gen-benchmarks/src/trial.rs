@@ -1,5 +1,6 @@
 //! One case of two builds, launched again and again until what the launches say is decided.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -20,18 +21,23 @@ pub(crate) struct Pair<'s> {
     /// Base and head, as everywhere.
     pub(crate) suites: [&'s Suite; 2],
     pub(crate) binaries: [usize; 2],
+    /// Other layouts of the binaries to run in their place.
+    pub(crate) layouts: Option<[&'s Path; 2]>,
 }
 
 impl Pair<'_> {
     /// Commands that run the case's bench binaries.
     pub(crate) fn commands(&self) -> Result<[Command; 2], Stop> {
         let command = |side: usize| {
-            self.suites[side]
-                .command(self.binaries[side])
-                .map_err(|error| Stop::Broken {
-                    side,
-                    reason: format!("{error:#}"),
-                })
+            let (suite, binary) = (self.suites[side], self.binaries[side]);
+            let command = match self.layouts {
+                Some(layouts) => suite.equip(Command::new(layouts[side]), binary),
+                None => suite.command(binary),
+            };
+            command.map_err(|error| Stop::Broken {
+                side,
+                reason: format!("{error:#}"),
+            })
         };
         Ok([command(0)?, command(1)?])
     }
