@@ -353,10 +353,10 @@ impl<'r> Gate<'r> {
         }
     }
 
-    /// What the launches say of the time, confirmed where they say that it is worse.
+    /// What the launches say of the time, confirmed where they say that it changed.
     fn time(&mut self, pair: Pair<'r>, trial: &Trial, method: &Method) -> Result<Finding, Stop> {
         let mut finding = self.timed(pair.case, trial, method);
-        if finding.verdict == Verdict::Regressed {
+        if matches!(finding.verdict, Verdict::Regressed | Verdict::Improved) {
             let confirmed = self.layouts.confirm(pair, trial, method, &self.patience)?;
             self.measuring += confirmed.took;
             finding.evidence = Evidence::Confirmed;
