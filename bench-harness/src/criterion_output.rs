@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::gate::Change;
 use crate::record::Sample;
 
 /// The samples of one benchmark.
@@ -63,6 +64,31 @@ pub fn read(home: &Path) -> Result<Vec<Measured>, CriterionError> {
 ///
 /// Fails when a folder cannot be read.
 pub fn folders(home: &Path, baseline: &str) -> Result<Vec<PathBuf>, CriterionError> {
+    find(home, baseline, "benchmark.json")
+}
+
+/// Reads how the mean of every benchmark below `home` changed between its last two runs, as far as it
+/// was compared.
+///
+/// # Errors
+///
+/// Fails when a file cannot be read, or is not JSON of the expected shape.
+pub fn changes(home: &Path) -> Result<Vec<Change>, CriterionError> {
+    let mut changes = Vec::new();
+    for folder in find(home, "change", "estimates.json")? {
+        let estimates: Estimates = read_json(&folder.join("estimates.json"))?;
+        let Estimates { mean } = estimates;
+        changes.push(Change {
+            point: mean.point_estimate,
+            low: mean.confidence_interval.lower_bound,
+            high: mean.confidence_interval.upper_bound,
+        });
+    }
+    Ok(changes)
+}
+
+/// The folders below `home` that are called `name` and hold `file`.
+fn find(home: &Path, name: &str, file: &str) -> Result<Vec<PathBuf>, CriterionError> {
     let mut found = Vec::new();
     let mut folders = vec![home.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -73,7 +99,7 @@ pub fn folders(home: &Path, baseline: &str) -> Result<Vec<PathBuf>, CriterionErr
         for entry in fs::read_dir(&folder).map_err(io)? {
             let entry = entry.map_err(io)?;
             let path = entry.path();
-            if path.ends_with(baseline) && path.join("benchmark.json").is_file() {
+            if path.ends_with(name) && path.join(file).is_file() {
                 found.push(path);
             } else if entry.file_type().map_err(io)?.is_dir() {
                 folders.push(path);
@@ -82,6 +108,23 @@ pub fn folders(home: &Path, baseline: &str) -> Result<Vec<PathBuf>, CriterionErr
     }
     found.sort();
     Ok(found)
+}
+
+#[derive(Deserialize)]
+struct Estimates {
+    mean: Estimate,
+}
+
+#[derive(Deserialize)]
+struct Estimate {
+    point_estimate: f64,
+    confidence_interval: Interval,
+}
+
+#[derive(Deserialize)]
+struct Interval {
+    lower_bound: f64,
+    upper_bound: f64,
 }
 
 #[derive(Deserialize)]
@@ -203,5 +246,37 @@ mod tests {
         );
         check_refused(r#"{"iters":[1.0],"times":[-1.0]}"#, "a sample of -1 ns");
         check_refused(r#"{"iters":[1.0]}"#, "missing field");
+    }
+
+    #[test]
+    fn changes_are_those_of_means() {
+        let home = write(BENCHMARK, r#"{"iters":[1.0],"times":[1.0]}"#);
+        assert_eq!(changes(home.path()).unwrap(), []);
+        let folder = home.path().join("group_a").join("series").join("10");
+        fs::create_dir_all(folder.join("change")).unwrap();
+        let estimates = folder.join("change").join("estimates.json");
+        let estimate = |point: f64| {
+            format!(
+                r#"{{"confidence_interval":{{"confidence_level":0.95,"lower_bound":-0.25,"upper_bound":0.5}},"point_estimate":{point},"standard_error":0.1}}"#
+            )
+        };
+        let text = format!(
+            r#"{{"mean":{},"median":{}}}"#,
+            estimate(0.125),
+            estimate(0.75)
+        );
+        fs::write(&estimates, text).unwrap();
+        let change = Change {
+            point: 0.125,
+            low: -0.25,
+            high: 0.5,
+        };
+        assert_eq!(changes(home.path()).unwrap(), [change]);
+        fs::write(&estimates, r#"{"median":1}"#).unwrap();
+        let error = changes(home.path()).unwrap_err().to_string();
+        assert!(
+            error.contains("estimates.json") && error.contains("mean"),
+            "{error}"
+        );
     }
 }

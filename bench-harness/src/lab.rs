@@ -202,6 +202,21 @@ impl Lab {
         Some((case.routine(), elements))
     }
 
+    /// Every case in order of definition, with what runs it as often as it is told and says what that
+    /// took, for other harnesses. A case is set up and checked before its first turn.
+    #[doc(hidden)]
+    pub fn turns(self) -> impl Iterator<Item = (CaseId, impl FnMut(u64) -> Turn)> {
+        self.groups.into_iter().flat_map(|mut group| {
+            let cases = std::mem::take(&mut group.cases);
+            cases.into_iter().map(move |mut case| {
+                let id = group.id(&case);
+                let mut clock = Clock::calibrated();
+                let turn = move |iterations| case.routine().measure.turn(iterations, &mut clock);
+                (id, turn)
+            })
+        })
+    }
+
     /// Counts one iteration of every case that criterion has just run.
     fn extras(&mut self) -> Vec<Extras> {
         let mut all = Vec::new();
@@ -922,6 +937,37 @@ mod tests {
             *calls.borrow(),
             ["setup", "run", "check", "run", "run", "run"]
         );
+    }
+
+    #[test]
+    fn turns_set_up_and_check_a_case_once_and_run_it_as_often_as_they_are_told() {
+        let calls = Calls::default();
+        let (plain, prepared) = (Rc::clone(&calls), Rc::clone(&calls));
+        let mut lab = Lab::default();
+        let group = lab.group("g", "?");
+        group.case("plain", 1, move || noting(&plain));
+        group.case("prepared", 1, move || {
+            let run = Rc::clone(&prepared);
+            Routine::prepared(
+                move || note(&prepared, "prepare"),
+                move |()| note(&run, "run"),
+                |()| (),
+            )
+        });
+        group.case("timed", 1, || {
+            Routine::timed(|n| (Duration::from_secs(n), ()), |()| ())
+        });
+        let mut turns: Vec<_> = lab.turns().collect();
+        let ids: Vec<String> = turns.iter().map(|(id, _)| id.to_string()).collect();
+        assert_eq!(ids, ["g/plain/1", "g/prepared/1", "g/timed/1"]);
+        assert!(calls.borrow().is_empty());
+        turns[0].1(2);
+        turns[0].1(1);
+        assert_eq!(*calls.borrow(), ["run", "check", "run", "run", "run"]);
+        calls.borrow_mut().clear();
+        turns[1].1(1);
+        assert_eq!(*calls.borrow(), ["prepare", "run", "prepare", "run"]);
+        assert_eq!(turns[2].1(3), Turn::of(Duration::from_secs(3)));
     }
 
     #[test]

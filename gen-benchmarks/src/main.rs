@@ -16,6 +16,7 @@ mod load;
 mod markdown;
 mod outcome;
 mod pairing;
+mod peers;
 mod plot;
 mod progress;
 mod publish;
@@ -127,6 +128,9 @@ enum Command {
     /// Show what became of each case from commit to commit, and which commit changed it.
     #[command(after_help = history::HELP)]
     History(history::Arguments),
+    /// Compare unchanged cases with themselves by criterion and tango, and count their false alarms.
+    #[command(after_help = peers::HELP)]
+    PeerVerdicts(peers::Arguments),
     /// Print the cases.
     #[command(after_help = "Example: gen-benchmarks list --profile quick --filter arena")]
     List {
@@ -352,6 +356,7 @@ fn execute(cli: Cli) -> Result<ExitCode> {
         }
         Some(Command::Bisect(arguments)) => bisect::execute(&workspace, &arguments),
         Some(Command::Calibrate(arguments)) => calibrate::execute(&workspace, &arguments),
+        Some(Command::PeerVerdicts(arguments)) => peers::execute(&workspace, arguments),
         Some(Command::Gate(arguments)) => gate_command::execute(&workspace, &arguments),
         Some(Command::Policy(arguments)) => policy(&workspace, &arguments),
         Some(Command::CompareStrategies(arguments)) => compare_strategies(&workspace, &arguments),

@@ -8,7 +8,8 @@ use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -129,7 +130,6 @@ pub(crate) fn run(
         info: &info,
         timeout: plan.timeout,
         home: tempfile::tempdir().context("cannot create a temporary folder")?,
-        launches: 0,
         signals,
     };
     let mut failed: HashMap<CaseId, String> = HashMap::new();
@@ -328,7 +328,6 @@ struct Launcher<'r> {
     info: &'r RunInfo,
     timeout: Duration,
     home: tempfile::TempDir,
-    launches: u64,
     signals: (&'r Sender<Signal>, &'r Receiver<Signal>),
 }
 
@@ -375,8 +374,6 @@ impl Launcher<'_> {
         extras: &Path,
     ) -> Result<Result<(), String>> {
         let seconds = |milliseconds: u64| (milliseconds as f64 / 1_000.0).to_string();
-        self.launches += 1;
-        let launch = self.launches;
         let mut command = self.suite.command(defined.binary)?;
         command
             .env("CRITERION_HOME", home)
@@ -386,55 +383,81 @@ impl Launcher<'_> {
             .args(["--measurement-time", &seconds(self.info.measurement_ms)])
             .args(["--sample-size", &self.info.samples.to_string()])
             .args(["--", &defined.info.case.to_string()])
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
-        // An interrupt from the terminal is ours to handle; otherwise it would look as if the case
-        // had crashed.
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let mut child = command
-            .spawn()
-            .with_context(|| format!("cannot start the bench binary of `{}`", defined.info.case))?;
-        let mut output = child.stderr.take().expect("stderr is piped");
-        let ended = self.signals.0.clone();
-        // Blocks in a thread of its own: nothing polls while a sample is taken.
-        std::thread::spawn(move || {
-            let mut bytes = Vec::new();
-            // What could be read before an error is all there is to show.
-            let _ = output.read_to_end(&mut bytes);
-            let stderr = String::from_utf8_lossy(&bytes).into_owned();
-            let _ = ended.send(Signal::Ended { launch, stderr });
-        });
-        let deadline = Instant::now() + self.timeout;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.signals.1.recv_timeout(left) {
-                Ok(Signal::Ended { launch: ended, .. }) if ended != launch => {}
-                Ok(Signal::Counted { .. } | Signal::CountingEnded { .. }) => {}
-                Ok(Signal::Ended { stderr, .. }) => {
-                    let status = child.wait()?;
-                    return Ok(match status.success() {
-                        true => Ok(()),
-                        false => Err(reason(&stderr, status)),
-                    });
-                }
-                Ok(Signal::Interrupt) => {
-                    // Nothing is left to do for a process that has ended by itself.
-                    let _ = child.kill();
-                    child.wait()?;
-                    return Err(Interrupted.into());
-                }
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                    let _ = child.kill();
-                    child.wait()?;
-                    return Ok(Err(format!(
-                        "not done within {} s (--timeout)",
-                        self.timeout.as_secs_f64()
-                    )));
-                }
+            .stdout(Stdio::null());
+        let ended = run_to_end(command, self.timeout, self.signals)?;
+        Ok(ended.and_then(|(status, stderr)| match status.success() {
+            true => Ok(()),
+            false => Err(reason(&stderr, status)),
+        }))
+    }
+}
+
+/// Runs `command` and waits until it has closed its standard error; returns how it ended and what
+/// it wrote there, or a sentence when it was not done within `timeout`.
+///
+/// What it has started itself ends with it then, and with an interrupt.
+pub(crate) fn run_to_end(
+    mut command: Command,
+    timeout: Duration,
+    signals: (&Sender<Signal>, &Receiver<Signal>),
+) -> Result<Result<(ExitStatus, String), String>> {
+    // `Relaxed`: only the numbers have to differ.
+    let launch = LAUNCHES.fetch_add(1, Ordering::Relaxed);
+    command.stderr(Stdio::piped());
+    // An interrupt from the terminal is ours to handle; otherwise it would look as if the case had
+    // crashed.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("cannot start {}", command.get_program().display()))?;
+    let mut output = child.stderr.take().expect("stderr is piped");
+    let ended = signals.0.clone();
+    // Blocks in a thread of its own: nothing polls while a sample is taken.
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // What could be read before an error is all there is to show.
+        let _ = output.read_to_end(&mut bytes);
+        let stderr = String::from_utf8_lossy(&bytes).into_owned();
+        let _ = ended.send(Signal::Ended { launch, stderr });
+    });
+    let deadline = Instant::now() + timeout;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match signals.1.recv_timeout(left) {
+            Ok(Signal::Ended { launch: ended, .. }) if ended != launch => {}
+            Ok(Signal::Counted { .. } | Signal::CountingEnded { .. }) => {}
+            Ok(Signal::Ended { stderr, .. }) => return Ok(Ok((child.wait()?, stderr))),
+            Ok(Signal::Interrupt) => {
+                kill(&mut child)?;
+                return Err(Interrupted.into());
+            }
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                kill(&mut child)?;
+                return Ok(Err(format!(
+                    "not done within {} s (--timeout)",
+                    timeout.as_secs_f64()
+                )));
             }
         }
     }
+}
+
+/// Numbers the processes that are waited for, so that one that closes its standard error after it was
+/// killed is not taken for the next.
+static LAUNCHES: AtomicU64 = AtomicU64::new(0);
+
+/// Ends a process that leads a group, and all others of the group.
+fn kill(child: &mut Child) -> Result<()> {
+    // Nothing is left to do for processes that have ended by themselves.
+    #[cfg(unix)]
+    let _ = rustix::process::kill_process_group(
+        rustix::process::Pid::from_child(child),
+        rustix::process::Signal::KILL,
+    );
+    let _ = child.kill();
+    child.wait()?;
+    Ok(())
 }
 
 /// What criterion and the counting pass left behind.
@@ -457,7 +480,7 @@ fn collect(case: &CaseId, home: &Path, extras: &Path) -> Result<(Vec<Sample>, Ex
 
 /// The sentence of a process that failed: the panic's message, or else the last line that is not
 /// criterion's.
-pub(crate) fn reason(stderr: &str, status: std::process::ExitStatus) -> String {
+pub(crate) fn reason(stderr: &str, status: ExitStatus) -> String {
     let lines: Vec<&str> = stderr
         .lines()
         .map(str::trim)
@@ -497,4 +520,57 @@ pub(crate) fn signals() -> Result<(Sender<Signal>, Receiver<Signal>)> {
     })
     .context("cannot listen for interrupts")?;
     Ok((sender, receiver))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_late_ends_with_all_that_it_started() {
+        let (sender, receiver) = channel();
+        let folder = tempfile::tempdir().unwrap();
+        let started = folder.path().join("started");
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "sleep 600 & echo $! > \"$1\"; wait", "sh"])
+            .arg(&started)
+            .stdout(Stdio::null());
+        let timeout = Duration::from_secs(2);
+        let late = run_to_end(command, timeout, (&sender, &receiver)).unwrap();
+        assert_eq!(late.unwrap_err(), "not done within 2 s (--timeout)");
+        // Standard error is closed when the last process that has it is gone.
+        let Signal::Ended { .. } = receiver.recv_timeout(Duration::from_secs(60)).unwrap() else {
+            panic!("something else was signalled");
+        };
+        let started = std::fs::read_to_string(started).unwrap();
+        assert!(started.trim().parse::<u32>().is_ok(), "{started}");
+    }
+
+    #[test]
+    fn what_ends_is_told_with_its_last_words_and_nothing_late_is_taken_for_it() {
+        let (sender, receiver) = channel();
+        let stale = Signal::Ended {
+            launch: u64::MAX,
+            stderr: "another".to_owned(),
+        };
+        sender.send(stale).unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo so >&2; exit 3"]);
+        let signals = (&sender, &receiver);
+        let ended = run_to_end(command, Duration::from_secs(60), signals).unwrap();
+        let (status, stderr) = ended.unwrap();
+        assert_eq!((status.code(), stderr.trim()), (Some(3), "so"));
+    }
+
+    #[test]
+    fn interrupt_ends_what_runs() {
+        let (sender, receiver) = channel();
+        sender.send(Signal::Interrupt).unwrap();
+        let mut command = Command::new("sleep");
+        command.arg("600");
+        let signals = (&sender, &receiver);
+        let error = run_to_end(command, Duration::from_secs(60), signals).unwrap_err();
+        assert!(error.is::<Interrupted>());
+    }
 }

@@ -22,7 +22,12 @@ pub(crate) struct Workspace {
     optional: Vec<Optional>,
     /// Variables that cargo is given for a build.
     variables: Vec<(String, OsString)>,
+    /// The bench target called [`TANGO`], which no report is made of.
+    tango: Option<Optional>,
 }
+
+/// The bench target with `required-features` that gives cases to tango.
+const TANGO: &str = "tango";
 
 /// What is given to the suites.
 #[derive(Clone, Default)]
@@ -48,7 +53,7 @@ struct Optional {
 pub(crate) struct Binary {
     pub(crate) path: PathBuf,
     /// Folder of its package, where cargo would run it.
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
 }
 
 /// The built bench targets of a workspace and everything that is defined in them.
@@ -85,7 +90,7 @@ impl Workspace {
             command.env(name, value);
         }
         let metadata = command.exec().map_err(explain)?;
-        let (mut plain, mut optional) = (Vec::new(), Vec::new());
+        let (mut plain, mut optional, mut tango) = (Vec::new(), Vec::new(), None);
         for package in &metadata.packages {
             for target in package.targets.iter().filter(|target| target.is_bench()) {
                 let features = target.required_features.iter();
@@ -93,12 +98,17 @@ impl Workspace {
                     .map(|feature| format!("{}/{feature}", package.name))
                     .collect();
                 let name = target.name.clone();
-                match features.is_empty() {
-                    true => plain.push(name),
-                    false => optional.push(Optional {
-                        target: name,
-                        features: features.join(","),
-                    }),
+                if features.is_empty() {
+                    plain.push(name);
+                    continue;
+                }
+                let target = Optional {
+                    target: name,
+                    features: features.join(","),
+                };
+                match target.target == TANGO {
+                    true => tango = Some(target),
+                    false => optional.push(target),
                 }
             }
         }
@@ -109,6 +119,7 @@ impl Workspace {
             scratch: metadata.target_directory.join("gen-benchmarks").into(),
             plain,
             optional,
+            tango,
             variables,
         })
     }
@@ -193,26 +204,47 @@ impl Workspace {
             bail!("the bench targets do not build; mend what cargo reports above");
         };
         let mut skipped = Vec::new();
-        for Optional { target, features } in &self.optional {
-            if !chosen(target) {
+        for optional in &self.optional {
+            if !chosen(&optional.target) {
                 continue;
             }
-            eprintln!("building {target} with {features}");
-            // The whole workspace, so that its crates are not built again with other features.
-            let arguments = ["--bench", target, "--features", features];
-            match self.cargo_bench(&arguments, Stdio::piped())? {
+            match self.build_optional(optional)? {
                 Ok(built) => binaries.extend(built),
-                Err(reason) => {
-                    eprintln!("skipped {target}: {reason}");
-                    skipped.push(Skipped {
-                        target: target.clone(),
-                        reason,
-                    });
-                }
+                Err(reason) => skipped.push(Skipped {
+                    target: optional.target.clone(),
+                    reason,
+                }),
             }
         }
         binaries.sort_by(|one, other| one.path.cmp(&other.path));
         Ok((binaries, skipped))
+    }
+
+    /// Builds the program that gives cases to tango; the inner result says why there is none.
+    pub(crate) fn build_tango(&self) -> Result<Result<Binary, String>> {
+        let Some(tango) = &self.tango else {
+            return Ok(Err(format!(
+                "this workspace has no bench target `{TANGO}` with required-features"
+            )));
+        };
+        let built = self.build_optional(tango)?;
+        Ok(built.and_then(|binaries| {
+            let first = binaries.into_iter().next();
+            first.ok_or_else(|| "cargo names no program of it".to_owned())
+        }))
+    }
+
+    /// Builds a bench target that needs features; the inner result says why it does not build.
+    fn build_optional(&self, optional: &Optional) -> Result<Result<Vec<Binary>, String>> {
+        let Optional { target, features } = optional;
+        eprintln!("building {target} with {features}");
+        // The whole workspace, so that its crates are not built again with other features.
+        let arguments = ["--bench", target, "--features", features];
+        let built = self.cargo_bench(&arguments, Stdio::piped())?;
+        if let Err(reason) = &built {
+            eprintln!("skipped {target}: {reason}");
+        }
+        Ok(built)
     }
 
     /// Builds bench targets; the inner result says why they do not build, as far as cargo's
@@ -291,6 +323,15 @@ impl Suite {
             command.env(INPUT_FILES, files);
         }
         Ok(command)
+    }
+
+    /// The version of a package that the bench binaries were built with.
+    pub(crate) fn version(&self, package: &str) -> Result<Option<String>> {
+        let text = String::from_utf8_lossy(&read(&self.metadata)?).into_owned();
+        let metadata = MetadataCommand::parse(text).map_err(explain)?;
+        let mut packages = metadata.packages.into_iter();
+        let found = packages.find(|found| found.name == package);
+        Ok(found.map(|found| found.version.to_string()))
     }
 
     /// Adds the groups and cases that binary `index` defines.

@@ -25,6 +25,7 @@ fn workspace() -> &'static Path {
             "benches/global_plain.rs",
             "benches/global_present.rs",
             "benches/group/mod.rs",
+            "benches/tango.rs",
             "benches/workload.rs",
             "src/lib.rs",
         ];
@@ -512,6 +513,44 @@ fn group_is_filled_by_several_targets_and_what_does_not_build_is_left_out_and_sa
     }
     assert!(page.contains(reason), "{page}");
     ended(&lab.check(), 0, &[]);
+}
+
+#[test]
+fn other_tools_say_what_they_see_in_a_case_that_both_have_and_are_counted() {
+    let lab = Lab::new();
+    let verdicts = |more: &[&str]| {
+        let mut command = lab.command(&["peer-verdicts", "--filter", "walk/"]);
+        command.args(more).output().unwrap()
+    };
+    let output = verdicts(&[]);
+    ended(&output, 0, &[]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    let rows: Vec<&str> = said.lines().collect();
+    assert!(
+        rows[0].starts_with("criterion  walk/right/sequential/20  "),
+        "{said}"
+    );
+    assert_eq!(
+        rows[1],
+        "tango      walk/right/sequential/20  regressed +10.00 %"
+    );
+    // Whatever criterion saw this time.
+    assert!(rows[4].starts_with("criterion "), "{said}");
+    assert!(rows[5].starts_with("tango 0.0.1 "), "{said}");
+    assert!(rows[5].contains("100.0 % [2.5, 100.0]"), "{said}");
+
+    // Criterion takes longer.
+    let output = verdicts(&["--timeout", "1"]);
+    ended(&output, 0, &[]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    let row = "no verdict on walk/right/sequential/20: not done within 1 s";
+    assert!(said.contains(row), "{said}");
+
+    let output = lab
+        .command(&["peer-verdicts", "--filter", "trouble/crash"])
+        .output()
+        .unwrap();
+    ended(&output, 2, &["none of these cases"]);
 }
 
 #[test]
