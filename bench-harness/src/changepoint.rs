@@ -455,7 +455,8 @@ mod tests {
             let factor = if random.rand_float() < 0.05 { 1.3 } else { 1.0 };
             factor * normal(random)
         };
-        let noises: [(&str, &dyn Fn(&mut Rand64) -> f64); 5] = [
+        type Draw<'d> = &'d dyn Fn(&mut Rand64) -> f64;
+        let noises: [(&str, Draw<'_>); 5] = [
             ("normal", &normal),
             ("uniform", &uniform),
             ("laplace", &laplace),

@@ -119,8 +119,8 @@ pub(crate) fn execute(workspace: &Workspace, arguments: &Bisect) -> Result<ExitC
         let cases = suite.cases.iter().map(|defined| &defined.info.case);
         cases
             .filter(|case| case.to_string() == arguments.case)
-            .cloned()
             .next()
+            .cloned()
     };
     let Some(case) = named(&base) else {
         bail!(

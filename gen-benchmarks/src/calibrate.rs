@@ -14,7 +14,7 @@ use bench_harness::sequential::Test;
 use clap::Args;
 
 use crate::calibration::{
-    self, CALIBRATION, Calibration, CaseNoise, Condition, Kind, Pool, Power, Proof, Relinked,
+    self, CALIBRATION, Calibration, CaseNoise, Condition, Kind, Peer, Pool, Power, Proof, Relinked,
     SuiteRun, Tried,
 };
 use crate::confirm::Layouts;
@@ -23,13 +23,14 @@ use crate::gate_command::{self, Judging};
 use crate::instructions;
 use crate::load::Load;
 use crate::pairing::{self, Patience, Stop};
+use crate::peers::{self, Peers};
 use crate::publish;
 use crate::relink;
 use crate::report::ASSETS;
 use crate::revision::Revisions;
 use crate::runner::{self, Signal};
 use crate::trial::{Clock, LOOKS, Method, Pair, Trial};
-use crate::workspace::Workspace;
+use crate::workspace::{Binary, Defined, Workspace};
 
 /// The first argument of this program when it only keeps a core busy.
 pub(crate) const KEEP_BUSY: &str = "keep-busy";
@@ -62,6 +63,9 @@ pub(crate) struct Calibrate {
         default_value = "0.5,1,2,5,10"
     )]
     inject: Vec<f64>,
+    /// Cases on one thread that criterion and tango compare with themselves, too; 0 for none.
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    peers: usize,
     /// Do everything again while a process keeps a core busy.
     #[arg(long)]
     busy: bool,
@@ -120,8 +124,13 @@ pub(crate) fn execute(workspace: &Workspace, arguments: &Calibrate) -> Result<Ex
         compare_equal: true,
         extra: 0.0,
     };
+    let tango = match arguments.peers {
+        0 => Err("it was not wanted".to_owned()),
+        _ => gate_command::interrupted_first(revisions.checked_out()?.build_tango(), &signals)?,
+    };
     let environment = Environment::capture(&workspace.root);
     let mut calibrator = Calibrator {
+        tango: Some(tango),
         chosen: Vec::new(),
         alone: HashSet::new(),
         plan,
@@ -150,6 +159,8 @@ struct Launches {
 }
 
 struct Calibrator<'r> {
+    /// The program that gives cases to tango, or why there is none, until it is used.
+    tango: Option<Result<Binary, String>>,
     chosen: Vec<CaseId>,
     /// Those of them that run on one thread.
     alone: HashSet<CaseId>,
@@ -166,6 +177,7 @@ impl Calibrator<'_> {
         self.choose()?;
         let quiet = self.condition("Quiet", false)?;
         self.calibration.conditions.push(quiet);
+        self.peers()?;
         self.long_turns()?;
         self.relinked()?;
         self.proofs();
@@ -285,6 +297,45 @@ impl Calibrator<'_> {
             inconclusive: count(Verdict::Inconclusive),
             measuring_s: judgement.measuring_s,
         })
+    }
+
+    /// What other tools say of cases compared with themselves.
+    fn peers(&mut self) -> Result<()> {
+        let Some(tango) = self.tango.take().filter(|_| self.arguments.peers > 0) else {
+            return Ok(());
+        };
+        eprintln!("what other tools say of equal builds");
+        let suite = &self.builds.suites[1];
+        let peers = Peers {
+            suite,
+            tango,
+            timeout: self.plan.timeout,
+            signals: (&self.signals.0, &self.signals.1),
+        };
+        let alone = |defined: &&Defined| self.alone.contains(&defined.info.case);
+        let cases: Vec<&Defined> = suite.cases.iter().filter(alone).collect();
+        let count = self.arguments.peers.min(cases.len());
+        let step = cases.len() as f64 / count.max(1) as f64;
+        let cases: Vec<&Defined> = (0..count)
+            .map(|number| cases[(number as f64 * step) as usize])
+            .collect();
+        let verdicts = peers.run(&cases)?;
+        self.calibration.peers = peers::rows(&verdicts)
+            .into_iter()
+            .map(|row| Peer {
+                tool: match &row.version {
+                    Some(version) => format!("{} {version}", row.tool),
+                    None => row.tool.to_string(),
+                },
+                changed: Tried {
+                    happened: row.regressed + row.improved,
+                    trials: row.comparisons,
+                },
+                seconds: row.seconds,
+                note: row.note(),
+            })
+            .collect();
+        Ok(())
     }
 
     /// How long iterations take in long turns, in which a processor can learn an input.

@@ -416,18 +416,27 @@ impl<'r> Gate<'r> {
         method.core = None;
         method.best_clock = Clock::Wall;
         method.test.limit = method.test.limit.max(PARALLEL_LIMIT);
+        let not_free =
+            |load: &Load| format!("the cores were not free: {}", load.sentence(self.cores));
+        let before = Load::of_a_moment();
+        if !before.is_calm(self.cores) {
+            return Ok(Finding {
+                evidence: Evidence::Parallel,
+                limit: method.test.limit,
+                notes: vec![not_free(&before)],
+                ..self.blank(pair.case, Metric::Time)
+            });
+        }
         let mut load = Load::new();
         let trial = Trial::run(pair, &method, &self.patience, || load.look())?;
+        let note = not_free(&load);
         self.measuring += trial.took;
         self.surprising(&trial);
         let mut finding = self.timed(pair.case, &trial, &method);
         finding.evidence = Evidence::Parallel;
         if !load.is_calm(self.cores) && finding.verdict != Verdict::Equivalent {
             finding.verdict = Verdict::Inconclusive;
-            finding.notes.push(format!(
-                "the cores were not free: {}",
-                load.sentence(self.cores)
-            ));
+            finding.notes.push(note);
         }
         Ok(finding)
     }
@@ -435,24 +444,22 @@ impl<'r> Gate<'r> {
     /// What the counted allocations say.
     fn allocations(&self, case: &CaseId, trial: &Trial, alone: bool) -> Vec<Finding> {
         let per_iteration =
-            |figure: u64, counted: &Allocations| figure as f64 / counted.iterations as f64;
-        let metrics: [(Metric, fn(&Allocations) -> (u64, bool)); 3] = [
-            (Metric::Allocations, |counted| (counted.count, true)),
-            (Metric::Bytes, |counted| (counted.bytes, true)),
-            (Metric::Peak, |counted| (counted.peak_bytes, false)),
-        ];
+            |sum: u64, counted: &Allocations| sum as f64 / counted.iterations as f64;
+        let figure = |metric: Metric, counted: &Allocations| match metric {
+            Metric::Allocations => per_iteration(counted.count, counted),
+            Metric::Bytes => per_iteration(counted.bytes, counted),
+            _ => counted.peak_bytes as f64,
+        };
+        let metrics = [Metric::Allocations, Metric::Bytes, Metric::Peak];
         let judged = metrics
             .into_iter()
-            .filter(|&(metric, _)| self.is_judged(case, metric) && !trial.allocations.is_empty());
+            .filter(|&metric| self.is_judged(case, metric) && !trial.allocations.is_empty());
         judged
-            .map(|(metric, figure)| {
+            .map(|metric| {
                 let of = |side: usize| -> Vec<f64> {
                     let launches = trial.allocations.iter();
                     launches
-                        .map(|counted| match figure(&counted[side]) {
-                            (sum, true) => per_iteration(sum, &counted[side]),
-                            (most, false) => most as f64,
-                        })
+                        .map(|counted| figure(metric, &counted[side]))
                         .collect()
                 };
                 let mut finding = self.blank(case, metric);

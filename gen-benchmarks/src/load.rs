@@ -1,5 +1,7 @@
 //! How busy a machine is with other work while it measures.
 
+use std::time::Duration;
+
 /// What the kernel says of all cores since it started.
 #[derive(Clone, Copy, Default)]
 struct Cores {
@@ -27,6 +29,10 @@ const CALM: f64 = 0.5;
 /// More stolen time than this part of all, and it cannot either.
 const CALM_STOLEN: f64 = 0.05;
 
+/// A moment is so many looks, this far apart.
+const LOOKS: u32 = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
+
 impl Load {
     pub(crate) fn new() -> Self {
         let now = read();
@@ -36,6 +42,16 @@ impl Load {
             looks: 0,
             others: 0,
         }
+    }
+
+    /// Watches for a moment in which nothing of ours runs.
+    pub(crate) fn of_a_moment() -> Self {
+        let mut load = Self::new();
+        for _ in 0..LOOKS {
+            std::thread::sleep(BETWEEN_LOOKS);
+            load.look();
+        }
+        load
     }
 
     /// Looks once more.

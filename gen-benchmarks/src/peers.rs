@@ -416,6 +416,22 @@ pub(crate) struct Row {
 
 impl Row {
     /// The share of comparisons that it called a change, and the interval of that; `None` without
+    /// What a reader should know besides the counts.
+    pub(crate) fn note(&self) -> String {
+        let largest = self
+            .largest
+            .as_ref()
+            .map(|(case, change)| format!("largest change {:+.1} %, of {case}", 100.0 * change));
+        let failed = self.failed.first().map(|(case, reason)| {
+            format!(
+                "nothing of {} cases, as {case}: {reason}",
+                self.failed.len()
+            )
+        });
+        let notes: Vec<String> = largest.into_iter().chain(failed).collect();
+        notes.join("; ")
+    }
+
     /// comparisons.
     pub(crate) fn false_alarms(&self) -> Option<(f64, (f64, f64))> {
         let alarms = self.regressed + self.improved;

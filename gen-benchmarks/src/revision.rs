@@ -151,14 +151,8 @@ impl Revisions {
         let short = short(&side.commit);
         eprintln!("building {label} {short} ({})", side.name);
         self.check_out(&side.commit)?;
-        let place = self.tree().join(&self.prefix);
-        let mut variables = vec![(
-            "CARGO_TARGET_DIR".to_owned(),
-            self.folder.join("target").into_os_string(),
-        )];
         let kits = self.folder.join("kits");
-        variables.extend(relink::variables(&self.folder, &kits));
-        let built = Workspace::around(&place, variables).and_then(|workspace| {
+        let built = self.checked_out().and_then(|workspace| {
             let mut inputs = inputs.clone();
             if inputs.targets.is_empty() {
                 inputs.targets = workspace.plain().to_vec();
@@ -191,6 +185,16 @@ impl Revisions {
             binary.path = copy;
         }
         Ok(suite)
+    }
+
+    /// The workspace as it was last checked out, to build in.
+    pub(crate) fn checked_out(&self) -> Result<Workspace> {
+        let mut variables = vec![(
+            "CARGO_TARGET_DIR".to_owned(),
+            self.folder.join("target").into_os_string(),
+        )];
+        variables.extend(relink::variables(&self.folder, &self.folder.join("kits")));
+        Workspace::around(&self.tree().join(&self.prefix), variables)
     }
 
     /// A folder for what comparing leaves out of the user's tree.
