@@ -28,7 +28,7 @@ const ROUNDS: [usize; 4] = [4, 8, 16, 24];
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often a build that only looked slower may be called so again.
-const ALPHA: f64 = 0.002;
+const ALPHA: f64 = 0.01;
 
 /// What measuring again gave.
 pub(crate) struct Confirmed {

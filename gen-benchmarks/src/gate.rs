@@ -653,3 +653,129 @@ impl std::fmt::Display for Stopped {
 }
 
 impl std::error::Error for Stopped {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blank() -> Finding {
+        Finding {
+            case: CaseId {
+                group: "g".to_owned(),
+                series: "s".to_owned(),
+                input: "1".to_owned(),
+            },
+            metric: Metric::Allocations,
+            verdict: Verdict::Inconclusive,
+            evidence: Evidence::Counts,
+            base: None,
+            head: None,
+            change: None,
+            visible: None,
+            limit: 0.01,
+            launches: 0,
+            layouts: 1,
+            level: None,
+            fails: false,
+            allowed: None,
+            must_gate: false,
+            notes: Vec::new(),
+        }
+    }
+
+    #[track_caller]
+    fn check(base: &[f64], head: &[f64], alone: bool, verdict: Verdict) {
+        let finding = counted(blank(), base, head, alone);
+        assert_eq!(finding.verdict, verdict, "{finding:?}");
+        if let Some(change) = finding.change {
+            assert!(
+                change.low <= change.point && change.point <= change.high,
+                "{change:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn counts_that_repeat_are_compared_exactly_and_others_by_their_extremes() {
+        check(&[100.0, 100.0], &[100.0, 100.0], true, Verdict::Equivalent);
+        check(&[100.0, 100.0], &[101.0, 101.0], true, Verdict::Regressed);
+        check(&[100.0, 100.0], &[99.0, 99.0], true, Verdict::Improved);
+        check(&[0.0, 0.0], &[1.0, 1.0], true, Verdict::Regressed);
+        check(&[0.0, 0.0], &[0.0, 0.0], true, Verdict::Equivalent);
+        // Several threads meet now and then.
+        check(
+            &[1_000.0, 1_000.0],
+            &[1_005.0, 1_005.0],
+            false,
+            Verdict::Equivalent,
+        );
+        check(
+            &[1_000.0, 1_002.0],
+            &[1_020.0, 1_030.0],
+            false,
+            Verdict::Regressed,
+        );
+        check(
+            &[1_000.0, 1_002.0],
+            &[960.0, 980.0],
+            false,
+            Verdict::Improved,
+        );
+        check(
+            &[1_000.0, 1_010.0],
+            &[1_005.0, 1_090.0],
+            true,
+            Verdict::Inconclusive,
+        );
+    }
+
+    #[test]
+    fn change_that_is_one_of_too_many_tests_is_taken_back() {
+        let mut findings: Vec<Finding> = (0..100)
+            .map(|_| Finding {
+                verdict: Verdict::Regressed,
+                ..blank()
+            })
+            .collect();
+        let surprises: Vec<(usize, f64)> = (0..100)
+            .map(|number| {
+                (
+                    number,
+                    if number < 2 {
+                        1e-5
+                    } else {
+                        0.005 + number as f64 / 100.0
+                    },
+                )
+            })
+            .collect();
+        discover(&mut findings, &surprises);
+        let left = findings
+            .iter()
+            .filter(|finding| finding.verdict == Verdict::Regressed);
+        assert_eq!(left.count(), 2);
+    }
+
+    #[test]
+    fn builds_whose_cases_all_lean_to_one_side_are_suspicious() {
+        let timed = |point: f64| Finding {
+            evidence: Evidence::Paired,
+            change: Some(Change {
+                point,
+                low: point - 0.01,
+                high: point + 0.01,
+            }),
+            ..blank()
+        };
+        let mixed: Vec<Finding> = (0..20)
+            .map(|number| timed(if number % 2 == 0 { 0.001 } else { -0.001 }))
+            .collect();
+        assert_eq!(one_sided(&mixed), None);
+        let leaning: Vec<Finding> = (0..20).map(|_| timed(0.001)).collect();
+        let warning = one_sided(&leaning).unwrap();
+        assert!(
+            warning.starts_with("20 of 20 timed cases lean to slower"),
+            "{warning}"
+        );
+    }
+}

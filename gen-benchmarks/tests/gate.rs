@@ -21,7 +21,11 @@ fn suite(lab: &mut Lab) {
     let group = lab.group("work", "How long does known work take?");
     group.case("rounds", 1, || {
         let rounds = black_box(ROUNDS);
-        let spin = move || (0..rounds).fold(1_u64, |state, _| black_box(state.rotate_left(7) ^ 5));
+        let spin = move || (0..rounds).fold(black_box(1_u64), |state, _| {
+            let state = state ^ (state << 13);
+            let state = state ^ (state >> 7);
+            state ^ (state << 17)
+        });
         let expected = spin();
         Routine::new(spin, move |state| assert_eq!(*state, expected))
     });
