@@ -108,6 +108,9 @@ pub(crate) fn launch(
     seed: u64,
     patience: &Patience<'_>,
 ) -> Result<Launch, Stop> {
+    if patience.interrupted() {
+        return Err(Stop::Interrupted);
+    }
     let start = Instant::now();
     let mut order = [0, 1];
     shuffle(&mut order, seed);
