@@ -1,4 +1,4 @@
-.PHONY: check test tsan asan fuzz bench benchmarks quick compare
+.PHONY: check test tsan asan fuzz bench benchmarks quick compare gate calibrate
 
 # Formatting, lints and documentation, all with warnings denied.
 check:
@@ -66,3 +66,13 @@ quick:
 WORKLOAD = bench-harness/workloads/requests.toml
 compare:
 	cargo run -p gen-benchmarks -- compare-strategies $(WORKLOAD)
+
+# Is the last commit slower than another? make gate BASE=origin/main
+BASE = HEAD~1
+gate:
+	cargo run -p gen-benchmarks -- gate --base $(BASE)
+
+# How often the gate errs on this machine, and what it finds; takes the better part of an hour.
+calibrate:
+	cargo run -p gen-benchmarks -- calibrate --busy --bench micro intern arena dag
+	cargo run -p gen-benchmarks -- report --records assets/benchmarks.jsonl
