@@ -15,8 +15,10 @@ pub const SCHEMA: u32 = 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
-    /// Nanoseconds.
+    /// Nanoseconds; of a case on several threads as they take them on one core.
     Time,
+    /// Nanoseconds of a case on several threads when all cores are free for them.
+    Parallel,
     /// Instructions executed in user mode.
     Instructions,
     /// Calls of the allocator.
@@ -31,8 +33,9 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Time,
+        Self::Parallel,
         Self::Instructions,
         Self::Allocations,
         Self::Bytes,
@@ -44,6 +47,7 @@ impl Metric {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Time => "time",
+            Self::Parallel => "parallel",
             Self::Instructions => "instructions",
             Self::Allocations => "allocations",
             Self::Bytes => "bytes",

@@ -265,6 +265,7 @@ impl Policy {
                 Metric::Time | Metric::Throughput | Metric::Instructions => 0.01,
                 Metric::Allocations | Metric::Bytes => 0.0,
                 Metric::Peak => 0.05,
+                Metric::Parallel => 0.1,
             },
             absolute: None,
             direction: Direction::Worse,
@@ -388,7 +389,7 @@ fn over(size: f64, limit: f64) -> bool {
 
 fn unit(metric: Metric) -> &'static str {
     match metric {
-        Metric::Time => " ns",
+        Metric::Time | Metric::Parallel => " ns",
         Metric::Instructions | Metric::Allocations => "",
         Metric::Bytes | Metric::Peak => " B",
         Metric::Throughput => "/s",
@@ -900,7 +901,7 @@ mod tests {
         let rule = |metric| Policy::default().rule(&case("g/s/1"), metric);
         assert_eq!(
             Metric::ALL.map(|metric| rule(metric).limit),
-            [0.01, 0.01, 0.0, 0.0, 0.05, 0.01]
+            [0.01, 0.1, 0.01, 0.0, 0.0, 0.05, 0.01]
         );
         let time = rule(Metric::Time);
         assert_eq!((time.must_gate, time.tier), (false, Tier::Change));

@@ -22,7 +22,7 @@ use crate::instructions::{self, Way};
 use crate::load::Load;
 use crate::pairing::{Patience, Stop};
 use crate::progress::Progress;
-use crate::runner::Signal;
+use crate::runner::{Interrupted, Signal};
 use crate::trial::{Clock, LOOKS, Method, Pair, Trial};
 use crate::workspace::{Defined, Suite};
 
@@ -57,9 +57,6 @@ pub(crate) struct Builds {
 
 /// Wall time is held to this limit at least: without counters it is what it can show.
 const WALL_LIMIT: f64 = 0.02;
-
-/// What runs on all cores is held to this limit at least.
-const PARALLEL_LIMIT: f64 = 0.1;
 
 /// At most this part of all changes that are found is to be false (Benjamini and Hochberg).
 const FALSE_DISCOVERIES: f64 = 0.01;
@@ -127,6 +124,11 @@ pub(crate) fn judge_observed(
     let findings = judgement.findings.into_iter();
     judgement.findings = findings
         .map(|finding| plan.policy.applied(finding))
+        .map(|finding| Finding {
+            // Whether others leave the cores alone is not for a change to decide.
+            must_gate: finding.must_gate && finding.metric != Metric::Parallel,
+            ..finding
+        })
         .collect();
     Ok(judgement)
 }
@@ -228,8 +230,8 @@ impl<'r> Gate<'r> {
                 self.findings.push(self.same_code(pair.case));
             } else {
                 match self.case(pair) {
-                    Ok(true) => alone.push(pair),
-                    Ok(false) => {}
+                    Ok(Some(elements)) => alone.push((pair, elements)),
+                    Ok(None) => {}
                     Err(Stop::Interrupted) => return Err(Stopped.into()),
                     Err(Stop::Broken { side, reason }) => {
                         let side = ["base", "head"][side];
@@ -303,10 +305,11 @@ impl<'r> Gate<'r> {
         self.plan.policy.rule(case, metric).tier <= self.plan.tier
     }
 
-    /// Judges one case, as far as it takes launches; whether it runs on one thread.
-    fn case(&mut self, pair: Pair<'r>) -> Result<bool, Stop> {
+    /// Judges one case, as far as it takes launches; what an iteration of both builds handles where
+    /// it runs on one thread.
+    fn case(&mut self, pair: Pair<'r>) -> Result<Option<[u64; 2]>, Stop> {
         let case = pair.case;
-        let mut method = self.method(case);
+        let mut method = self.method(case, Metric::Time);
         let load = &mut self.load;
         let mut trial = Trial::run(pair, &method, &self.patience, || load.look())?;
         self.measuring += trial.took;
@@ -329,16 +332,16 @@ impl<'r> Gate<'r> {
         if let Some(finding) = self.instructions_of(case, &trial) {
             self.findings.push(finding);
         }
-        if !alone && self.is_judged(case, Metric::Time) {
+        if !alone && self.is_judged(case, Metric::Parallel) {
             let finding = self.parallel(pair)?;
             self.findings.push(finding);
         }
-        Ok(alone)
+        Ok(alone.then(|| trial.ready.map(|ready| ready.elements)))
     }
 
-    fn method(&self, case: &CaseId) -> Method {
+    fn method(&self, case: &CaseId, metric: Metric) -> Method {
         let floor = self.plan.floors.get(case).copied().unwrap_or(0.0);
-        let limit = self.plan.policy.rule(case, Metric::Time).limit;
+        let limit = self.plan.policy.rule(case, metric).limit;
         Method {
             core: self.plan.core,
             best_clock: self.plan.best_clock,
@@ -364,18 +367,13 @@ impl<'r> Gate<'r> {
             finding.launches = confirmed.launches;
             finding.layouts = confirmed.layouts;
             finding.notes.extend(confirmed.notes);
-            if let Some(judged) = confirmed.judged {
-                finding.change = Some(judged.change);
-                finding.visible = Some(judged.visible);
-            } else {
-                finding.change = None;
-            }
+            finding.change = confirmed.judged.map(|judged| judged.change);
+            finding.visible = confirmed.judged.map(|judged| judged.visible);
         }
-        Ok(finding)
+        Ok(of_elements(finding, trial.ready.map(|ready| ready.elements)))
     }
 
     fn timed(&self, case: &CaseId, trial: &Trial, method: &Method) -> Finding {
-        let elements = trial.ready.map(|ready| ready.elements);
         let mut finding = Finding {
             evidence: Evidence::Paired,
             base: trial.iteration_ns(0),
@@ -393,13 +391,6 @@ impl<'r> Gate<'r> {
                 method.test.least_launches
             ));
         }
-        if elements[0] != elements[1] {
-            finding.notes.push(format!(
-                "an iteration handles {} elements instead of {}, so times are not of the same work",
-                elements[1], elements[0]
-            ));
-            finding.verdict = Verdict::Inconclusive;
-        }
         finding
     }
 
@@ -412,33 +403,37 @@ impl<'r> Gate<'r> {
 
     /// Times a case of several threads on all cores.
     fn parallel(&mut self, pair: Pair<'r>) -> Result<Finding, Stop> {
-        let mut method = self.method(pair.case);
+        let mut method = self.method(pair.case, Metric::Parallel);
         method.core = None;
         method.best_clock = Clock::Wall;
-        method.test.limit = method.test.limit.max(PARALLEL_LIMIT);
-        let not_free =
-            |load: &Load| format!("the cores were not free: {}", load.sentence(self.cores));
         let before = Load::of_a_moment();
         if !before.is_calm(self.cores) {
-            return Ok(Finding {
-                evidence: Evidence::Parallel,
+            let finding = Finding {
                 limit: method.test.limit,
-                notes: vec![not_free(&before)],
-                ..self.blank(pair.case, Metric::Time)
-            });
+                ..self.blank(pair.case, Metric::Parallel)
+            };
+            return Ok(self.not_free(finding, &before));
         }
         let mut load = Load::new();
         let trial = Trial::run(pair, &method, &self.patience, || load.look())?;
-        let note = not_free(&load);
         self.measuring += trial.took;
         self.surprising(&trial);
         let mut finding = self.timed(pair.case, &trial, &method);
+        finding.metric = Metric::Parallel;
         finding.evidence = Evidence::Parallel;
         if !load.is_calm(self.cores) && finding.verdict != Verdict::Equivalent {
-            finding.verdict = Verdict::Inconclusive;
-            finding.notes.push(note);
+            finding = self.not_free(finding, &load);
         }
-        Ok(finding)
+        Ok(of_elements(finding, trial.ready.map(|ready| ready.elements)))
+    }
+
+    /// A finding of a machine whose cores others used: never more than inconclusive.
+    fn not_free(&self, mut finding: Finding, load: &Load) -> Finding {
+        finding.evidence = Evidence::Parallel;
+        finding.verdict = Verdict::Inconclusive;
+        let load = load.sentence(self.cores);
+        finding.notes.push(format!("the cores were not free: {load}"));
+        finding
     }
 
     /// What the counted allocations say.
@@ -501,19 +496,25 @@ impl<'r> Gate<'r> {
     }
 
     /// Counts instructions of cases on one thread by valgrind where the processor does not.
-    fn count_instructions(&mut self, alone: &[Pair<'r>]) -> Result<()> {
+    fn count_instructions(&mut self, alone: &[(Pair<'r>, [u64; 2])]) -> Result<()> {
         let Way::Callgrind(_) = Way::find() else {
             return Ok(());
         };
-        let judged: Vec<Pair<'r>> = alone
+        let (judged, elements): (Vec<Pair<'r>>, Vec<[u64; 2]>) = alone
             .iter()
+            .filter(|(pair, _)| self.is_judged(pair.case, Metric::Instructions))
             .copied()
-            .filter(|pair| self.is_judged(pair.case, Metric::Instructions))
-            .collect();
+            .unzip();
         let budget = COUNTING * judged.len() as u32 + Duration::from_secs(5);
         let count = |gate: &Self, side: usize, pairs: &[Pair<'r>]| {
             let cases = pairs.iter().map(|pair| (pair.case, pair.binaries[side]));
-            instructions::count_cases(&gate.builds.suites[side], cases, budget, gate.signals)
+            let suite = &gate.builds.suites[side];
+            instructions::count_cases(suite, cases, budget, gate.signals).map_err(|error| {
+                match error.is::<Interrupted>() {
+                    true => Stopped.into(),
+                    false => error,
+                }
+            })
         };
         let first = [count(self, 0, &judged)?, count(self, 1, &judged)?];
         let both = |counts: &[HashMap<CaseId, u64>; 2], case: &CaseId| {
@@ -526,7 +527,16 @@ impl<'r> Gate<'r> {
             .filter(|pair| both(&first, pair.case).is_some_and(|(base, head)| base != head))
             .collect();
         let second = [count(self, 0, &differs)?, count(self, 1, &differs)?];
-        for pair in judged {
+        for (pair, elements) in judged.into_iter().zip(elements) {
+            // Of an element where an iteration does not handle as many as before.
+            let [of_base, of_head] = match elements[0] == elements[1] {
+                true => [1.0; 2],
+                false => elements.map(|elements| elements as f64),
+            };
+            let both = |counts, case| {
+                let (base, head) = both(counts, case)?;
+                Some((base / of_base, head / of_head))
+            };
             let Some((base, head)) = both(&first, pair.case) else {
                 continue;
             };
@@ -554,6 +564,29 @@ impl<'r> Gate<'r> {
         }
         Ok(())
     }
+}
+
+/// What was found of time, as throughput where an iteration does not handle as much as before: time
+/// is then not of the same work. The launches' ratios are of elements already.
+fn of_elements(mut finding: Finding, elements: [u64; 2]) -> Finding {
+    if elements[0] != elements[1] && finding.metric == Metric::Time {
+        // Time is then not of the same work; elements a second are.
+        let throughput = |change: Change| Change {
+            point: 1.0 / (1.0 + change.point) - 1.0,
+            low: 1.0 / (1.0 + change.high) - 1.0,
+            high: 1.0 / (1.0 + change.low) - 1.0,
+        };
+        let a_second = |elements: u64, ns: f64| elements as f64 * 1e9 / ns;
+        finding.metric = Metric::Throughput;
+        finding.base = finding.base.map(|ns| a_second(elements[0], ns));
+        finding.head = finding.head.map(|ns| a_second(elements[1], ns));
+        finding.change = finding.change.map(throughput);
+        finding.notes.push(format!(
+            "an iteration handles {} elements instead of {}, so elements a second are compared",
+            elements[1], elements[0]
+        ));
+    }
+    finding
 }
 
 /// Figures of several threads may differ by this part, because how often they meet is not decided
@@ -754,6 +787,29 @@ mod tests {
             .iter()
             .filter(|finding| finding.verdict == Verdict::Regressed);
         assert_eq!(left.count(), 2);
+    }
+
+    #[test]
+    fn iteration_that_handles_more_is_judged_by_elements_a_second() {
+        let timed = || Finding {
+            metric: Metric::Time,
+            base: Some(1_000.0),
+            head: Some(1_600.0),
+            // Of an element: 1 600 ns for two instead of 1 000 ns for one.
+            change: Some(Change {
+                point: -0.2,
+                low: -0.25,
+                high: -0.1,
+            }),
+            ..blank()
+        };
+        assert_eq!(of_elements(timed(), [1, 1]), timed());
+        let more = of_elements(timed(), [1, 2]);
+        assert_eq!(more.metric, Metric::Throughput);
+        assert_eq!((more.base, more.head), (Some(1e6), Some(1.25e6)));
+        let change = more.change.unwrap();
+        assert!((change.point - 0.25).abs() < 1e-12, "{change:?}");
+        assert!(change.low < change.point && change.point < change.high, "{change:?}");
     }
 
     #[test]

@@ -26,7 +26,7 @@ Both revisions are built in a git worktree below target/, so your tree and index
 Times are judged by processes of both builds that take turns on one core; what looks slower is
 measured again on freshly linked layouts. What a regression is says benchmarks.toml, where there is
 one; without it 1 % of time (2 % where only wall time can be read) or of instructions, any
-allocation more, and 10 % of what runs on all cores.
+allocation more, and 10 % of time on all cores (the metric `parallel`).
 
 Exit codes: 0 pass, 1 regression, 2 wrong usage or a failed tool, 3 a case that must be decided is
 not, 4 a case of the base is gone or fails.
@@ -158,6 +158,31 @@ pub(crate) fn last_core() -> Option<usize> {
 fn seed() -> u32 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     now.map_or(1, |now| now.as_millis() as u32)
+}
+
+/// Seconds that a process may take for an answer where nothing else is asked for.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Judges all cases of two revisions, as `compare` is asked to.
+pub(crate) fn compare((base, head): (&str, &str), filter: Option<&str>) -> Result<ExitCode> {
+    let judging = Judging {
+        filter: filter.map(str::to_owned),
+        profile: crate::ProfileArg::Quick,
+        tier: TierArg::Release,
+        bench: Vec::new(),
+        policy: None,
+        clock: ClockArg::Cycles,
+        core: None,
+        seed: None,
+        timeout: TIMEOUT,
+    };
+    let gate = Gate {
+        base: base.to_owned(),
+        head: Some(head.to_owned()),
+        judging,
+        destinations: Destinations::default(),
+    };
+    execute(&Workspace::find()?, &gate)
 }
 
 /// Builds two revisions and judges what changed between them.

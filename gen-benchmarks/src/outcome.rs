@@ -346,7 +346,7 @@ fn signed(change: &Change) -> String {
 fn figures(finding: &Finding) -> Option<String> {
     let (base, head) = finding.base.zip(finding.head)?;
     let unit = match finding.metric {
-        Metric::Time => Unit::Duration,
+        Metric::Time | Metric::Parallel => Unit::Duration,
         Metric::Bytes | Metric::Peak => Unit::Bytes,
         Metric::Instructions | Metric::Allocations | Metric::Throughput => Unit::Count,
     };

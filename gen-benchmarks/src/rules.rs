@@ -94,6 +94,7 @@ mod tests {
             "\
 case    metric        limit  and at least  direction  must gate  tier    fails from  lines    allowed
 g/名/1  time          2.5 %  5             worse      yes        change  regression  2
+g/名/1  parallel      10 %                 worse      no         change  regression  default
 g/名/1  instructions  1 %                  worse      no         change  regression  default
 g/名/1  allocations   0 %                  worse      no         change  regression  default
 g/名/1  bytes         0 %                  worse      no         change  regression  default  any change until 2027-01-31 (line 8): two lines

@@ -113,7 +113,7 @@ pub(crate) struct Trial {
 /// What one launch says.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Values {
-    /// Logarithms of head over base.
+    /// Logarithms of head over base, of an element.
     pub(crate) wall: f64,
     pub(crate) cpu: Option<f64>,
     pub(crate) cycles: Option<f64>,
@@ -136,11 +136,14 @@ impl Values {
             .map(|turn| Some(turn.cpu_ns? as f64 / turn.wall_ns.max(1) as f64))
             .collect::<Option<Vec<f64>>>();
         let figure = |side| launch.figure(side, wall).expect("turns have a wall time");
+        // Of an element: an iteration may handle more of them than before.
+        let [base, head] = launch.ready.map(|ready| (ready.elements.max(1) as f64).ln());
+        let of_element = |ratio: Option<f64>| ratio.map(|ratio| ratio - (head - base));
         Self {
-            wall: launch.log_ratio(wall).unwrap_or(0.0),
-            cpu: launch.log_ratio(|turn| turn.cpu_ns),
-            cycles: launch.log_ratio(|turn| turn.cycles),
-            instructions: launch.log_ratio(|turn| turn.instructions),
+            wall: of_element(launch.log_ratio(wall)).unwrap_or(0.0),
+            cpu: of_element(launch.log_ratio(|turn| turn.cpu_ns)),
+            cycles: of_element(launch.log_ratio(|turn| turn.cycles)),
+            instructions: of_element(launch.log_ratio(|turn| turn.instructions)),
             turn_ns: [figure(0), figure(1)],
             turn_instructions: [0, 1].map(|side| launch.figure(side, |turn| turn.instructions)),
             busy: busy.map(|busy| busy.into_iter().fold(0.0, f64::max)),

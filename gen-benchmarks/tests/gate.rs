@@ -2,6 +2,7 @@
 //! case or do not build.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -103,7 +104,12 @@ impl Repository {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_gen-benchmarks"))
+        self.command(arguments).output().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gen-benchmarks"));
+        command
             .args(arguments)
             .current_dir(self.folder.path())
             .env(
@@ -113,9 +119,8 @@ impl Repository {
             .env_remove("GITHUB_ACTIONS")
             .env_remove("GITHUB_STEP_SUMMARY")
             .env_remove("GITHUB_OUTPUT")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
+            .stdin(Stdio::null());
+        command
     }
 
     /// Runs the gate; afterwards the tree must be as it was and git must know of no other.
@@ -281,6 +286,18 @@ fn gate_says_what_changed_and_leaves_nothing_behind() {
         said(&output)
     );
 
+    // Twice as much work in an iteration that handles twice as much is no slowdown.
+    repository.git(&["checkout", "--quiet", "-b", "elements", "HEAD~2"]);
+    repository.edit("group.case(\"rounds\", 1", "group.case(\"rounds\", Input::number(1, 2)");
+    repository.edit("{Lab, Routine}", "{Input, Lab, Routine}");
+    repository.edit("ROUNDS: u64 = 3_000", "ROUNDS: u64 = 6_000");
+    repository.commit("twice as much");
+    let (output, judgement) = repository.gate(&["--base", "HEAD~1", "--filter", "rounds"], 0);
+    let throughput = verdict(&judgement.unwrap(), "work/rounds/1", Metric::Throughput);
+    assert_ne!(throughput.0, Verdict::Regressed, "{}", said(&output));
+    interrupt(&repository);
+    repository.git(&["checkout", "--quiet", "main"]);
+
     // What does not build is no regression, whichever side it is on.
     repository.edit("// END", "does not compile");
     repository.commit("broken");
@@ -298,6 +315,26 @@ fn gate_says_what_changed_and_leaves_nothing_behind() {
         "{}",
         said(&output)
     );
+}
+
+/// Interrupts a gate while it measures: it says so at once and leaves nothing behind.
+fn interrupt(repository: &Repository) {
+    let mut gate = repository
+        .command(&["gate", "--base", "HEAD~1", "--filter", "rounds"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(gate.stderr.take().unwrap()).lines();
+    let measuring = |line: &std::io::Result<String>| line.as_ref().unwrap().contains("0/1 cases");
+    assert!(lines.any(|line| measuring(&line)), "it measures");
+    let process = gate.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &process]).status().unwrap().success());
+    assert_eq!(gate.wait().unwrap().code(), Some(130));
+    let last = lines.last().unwrap().unwrap();
+    assert!(last.contains("interrupted; nothing is left behind"), "{last}");
+    assert_eq!(repository.git(&["worktree", "list"]).lines().count(), 1);
+    assert_eq!(repository.git(&["status", "--porcelain"]), "");
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub(super) struct Known {
 /// The unit that values of a metric have here.
 pub(super) const fn of(metric: Metric) -> &'static str {
     match metric {
-        Metric::Time => "ns",
+        Metric::Time | Metric::Parallel => "ns",
         Metric::Instructions => "instructions",
         Metric::Allocations => "allocs",
         Metric::Bytes | Metric::Peak => "B",
@@ -25,7 +25,7 @@ pub(super) const fn of(metric: Metric) -> &'static str {
 /// The unit that files without a name for the metric write: `ns/op`.
 pub(super) fn per_iteration(metric: Metric, unit: &str) -> &str {
     match metric {
-        Metric::Time => "ns/op",
+        Metric::Time | Metric::Parallel => "ns/op",
         Metric::Instructions => "instructions/op",
         Metric::Allocations => "allocs/op",
         Metric::Bytes => "B/op",
