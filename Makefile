@@ -72,7 +72,8 @@ BASE = HEAD~1
 gate:
 	cargo run -p gen-benchmarks -- gate --base $(BASE)
 
-# How often the gate errs on this machine, and what it finds; takes the better part of an hour.
+# How often the gate errs on this machine, and what it finds; takes about an hour.
 calibrate:
-	cargo run -p gen-benchmarks -- calibrate --busy --bench micro intern arena dag
+	cargo run -p gen-benchmarks -- calibrate --bench micro intern arena dag
+	cargo run -p gen-benchmarks -- calibrate --bench micro intern arena dag --busy
 	cargo run -p gen-benchmarks -- report --records assets/benchmarks.jsonl

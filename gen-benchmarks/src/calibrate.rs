@@ -37,14 +37,14 @@ pub(crate) const KEEP_BUSY: &str = "keep-busy";
 
 pub(crate) const CALIBRATE_HELP: &str = "\
 Builds HEAD once and compares it with itself: whole runs of the gate, which must not fail, then runs
-in which one side does a part of its iterations again, which must be found. With --busy everything is
-done a second time while another process keeps a core busy. The result is stored in
+in which one side does a part of its iterations again, which must be found. With --busy this is done
+while another process keeps a core busy, and added to what is stored. The result is stored in
 assets/calibration.json; `report` makes a section of it, and `gate` holds no case to a limit below
 its noise floor.
 
 Examples:
   gen-benchmarks calibrate                          60 cases, 10 runs, +0.5, 1, 2, 5 and 10 % of work
-  gen-benchmarks calibrate --busy --inject 1,2
+  gen-benchmarks calibrate --busy                   the same beside a busy process, added to it
   gen-benchmarks calibrate --cases 10 --suites 2 --bench intern --out calibration.json";
 
 #[derive(Args, Clone)]
@@ -66,7 +66,7 @@ pub(crate) struct Calibrate {
     /// Cases on one thread that criterion and tango compare with themselves, too; 0 for none.
     #[arg(long, value_name = "N", default_value_t = 30)]
     peers: usize,
-    /// Do everything again while a process keeps a core busy.
+    /// Keep a core busy meanwhile, and add the outcome to the calibration that is there.
     #[arg(long)]
     busy: bool,
     /// The file to write [default: assets/calibration.json of the workspace].
@@ -124,11 +124,16 @@ pub(crate) fn execute(workspace: &Workspace, arguments: &Calibrate) -> Result<Ex
         compare_equal: true,
         extra: 0.0,
     };
+    let environment = Environment::capture(&workspace.root);
+    let before = match arguments.busy {
+        true => there(&out, &environment)?,
+        false => None,
+    };
     let tango = match arguments.peers {
         0 => Err("it was not wanted".to_owned()),
+        _ if arguments.busy => Err("it was asked before".to_owned()),
         _ => gate_command::interrupted_first(revisions.checked_out()?.build_tango(), &signals)?,
     };
-    let environment = Environment::capture(&workspace.root);
     let mut calibrator = Calibrator {
         tango: Some(tango),
         chosen: Vec::new(),
@@ -137,13 +142,33 @@ pub(crate) fn execute(workspace: &Workspace, arguments: &Calibrate) -> Result<Ex
         builds,
         arguments,
         signals: &signals,
-        calibration: Calibration::new(environment, 0),
+        calibration: before.unwrap_or_else(|| Calibration::new(environment)),
     };
     calibrator.run()?;
     publish::write(&out, calibrator.calibration.to_json().as_bytes())?;
     crate::print(&calibrator.calibration.markdown())?;
     eprintln!("{}", out.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// The calibration that is stored at `path`, for more to be added.
+fn there(path: &Path, now: &Environment) -> Result<Option<Calibration>> {
+    let Ok(text) = std::fs::read_to_string(path) else {
+        return Ok(None);
+    };
+    let stored = Calibration::from_json(&text).with_context(|| {
+        format!(
+            "cannot add to {}; name another file with --out",
+            path.display()
+        )
+    })?;
+    if let Err(difference) = stored.environment.same_machine(now) {
+        bail!(
+            "cannot add to {}: {difference}; name another file with --out",
+            path.display()
+        );
+    }
+    Ok(Some(stored))
 }
 
 /// Launches of a case in all runs on equal builds.
@@ -173,20 +198,21 @@ struct Calibrator<'r> {
 
 impl Calibrator<'_> {
     fn run(&mut self) -> Result<()> {
-        self.calibration.seed = self.plan.seed;
         self.choose()?;
+        if self.arguments.busy {
+            let _neighbour = Busy::start()?;
+            let busy = self.condition("One core kept busy by another process", true)?;
+            let conditions = &mut self.calibration.conditions;
+            conditions.retain(|condition| condition.name != busy.name);
+            conditions.push(busy);
+            return Ok(());
+        }
         let quiet = self.condition("Quiet", false)?;
         self.calibration.conditions.push(quiet);
         self.peers()?;
         self.long_turns()?;
         self.relinked()?;
         self.proofs();
-        if self.arguments.busy {
-            let neighbour = Busy::start()?;
-            let busy = self.condition("One core kept busy by another process", true);
-            drop(neighbour);
-            self.calibration.conditions.push(busy?);
-        }
         Ok(())
     }
 
@@ -206,6 +232,7 @@ impl Calibrator<'_> {
         let mut launches: HashMap<CaseId, Launches> = HashMap::new();
         let mut condition = Condition {
             name: name.to_owned(),
+            seed: self.plan.seed,
             load: String::new(),
             suites: Vec::new(),
             resampled: Tried::default(),

@@ -20,6 +20,9 @@ use crate::report::ASSETS;
 /// The file of the published calibration, beside the record.
 pub(crate) const CALIBRATION: &str = "calibration.json";
 
+/// The heading of the section that it makes.
+pub(crate) const TITLE: &str = "How far the gate can be trusted";
+
 /// Version of the stored form. Readers refuse others.
 const SCHEMA: u32 = 1;
 
@@ -30,7 +33,6 @@ pub(crate) struct Calibration {
     pub(crate) environment: Environment,
     /// What time was decided on and why.
     pub(crate) decided_on: String,
-    pub(crate) seed: u64,
     pub(crate) cases: Vec<CaseNoise>,
     pub(crate) conditions: Vec<Condition>,
     /// Builds of the same source in other link orders; empty where they were not tried.
@@ -60,8 +62,11 @@ const STATE_DEPENDENT: f64 = 1.1;
 /// What was tried while the machine did this besides.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Condition {
-    /// "quiet", or what kept the machine busy.
+    /// "Quiet", or what kept the machine busy.
     pub(crate) name: String,
+    /// Decided every random order.
+    #[serde(default)]
+    pub(crate) seed: u64,
     pub(crate) load: String,
     pub(crate) suites: Vec<SuiteRun>,
     pub(crate) resampled: Tried,
@@ -185,6 +190,19 @@ pub(crate) struct Peer {
     pub(crate) note: String,
 }
 
+impl Peer {
+    fn write(&self, page: &mut String) {
+        let _ = writeln!(
+            page,
+            "| {} | {} | {:.1} | {} |",
+            cell(&self.tool),
+            self.changed.cell(),
+            self.seconds / self.changed.trials.max(1) as f64,
+            cell(&self.note)
+        );
+    }
+}
+
 /// Instructions of a process with more work over those of one without.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Proof {
@@ -194,12 +212,11 @@ pub(crate) struct Proof {
 }
 
 impl Calibration {
-    pub(crate) fn new(environment: Environment, seed: u64) -> Self {
+    pub(crate) fn new(environment: Environment) -> Self {
         Self {
             schema: SCHEMA,
             environment,
             decided_on: String::new(),
-            seed,
             cases: Vec::new(),
             conditions: Vec::new(),
             relinked: Vec::new(),
@@ -250,7 +267,7 @@ impl Calibration {
 
     /// The section of the report.
     pub(crate) fn markdown(&self) -> String {
-        let mut page = String::from("## How far the gate can be trusted\n\n");
+        let mut page = format!("## {TITLE}\n\n");
         let date = self.environment.date.as_deref().unwrap_or("an unknown day");
         let commit = self.environment.commit.as_deref().unwrap_or("no commit");
         let _ = writeln!(
@@ -293,15 +310,11 @@ impl Calibration {
             return;
         }
         page.push_str("### What other tools say of the same cases\n\nEqual builds, so that every change they see is a false alarm.\n\n| tool | called changed | s a case | |\n|---|--:|--:|---|\n");
+        if let Some(own) = self.conditions.first().and_then(Condition::as_peer) {
+            own.write(page);
+        }
         for peer in &self.peers {
-            let _ = writeln!(
-                page,
-                "| {} | {} | {:.1} | {} |",
-                cell(&peer.tool),
-                peer.changed.cell(),
-                peer.seconds / peer.changed.trials.max(1) as f64,
-                cell(&peer.note)
-            );
+            peer.write(page);
         }
         page.push('\n');
     }
@@ -348,6 +361,22 @@ fn cell(text: &str) -> String {
 }
 
 impl Condition {
+    /// The gate's own verdicts on equal builds, as a row beside those of others.
+    fn as_peer(&self) -> Option<Peer> {
+        let mut peer = Peer {
+            tool: "this gate".to_owned(),
+            changed: Tried::default(),
+            seconds: 0.0,
+            note: "all its runs above, improvements too".to_owned(),
+        };
+        for run in &self.suites {
+            peer.changed.happened += run.failures + run.improved;
+            peer.changed.trials += run.findings;
+            peer.seconds += run.measuring_s;
+        }
+        (peer.changed.trials > 0).then_some(peer)
+    }
+
     fn write(&self, page: &mut String) {
         let _ = writeln!(
             page,

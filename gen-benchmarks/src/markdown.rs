@@ -72,7 +72,7 @@ fn page(report: &Report, names: &[String], calibration: Option<&Calibration>) ->
     heading(&mut page, report);
     environment(&mut page, report);
     units(&mut page, report);
-    contents(&mut page, report);
+    contents(&mut page, report, calibration.is_some());
     failures(&mut page, report);
     skipped(&mut page, report);
     let mut section = None;
@@ -170,7 +170,7 @@ fn units(page: &mut String, report: &Report) {
     );
 }
 
-fn contents(page: &mut String, report: &Report) {
+fn contents(page: &mut String, report: &Report, calibrated: bool) {
     write_line(page, "## Contents\n");
     let mut section = None;
     for table in &report.groups {
@@ -187,6 +187,10 @@ fn contents(page: &mut String, report: &Report) {
                 text(&table.info.question)
             ),
         );
+    }
+    if calibrated {
+        let link = anchor(crate::calibration::TITLE);
+        write_line(page, &format!("- [{}](#{link})", crate::calibration::TITLE));
     }
     page.push('\n');
 }
