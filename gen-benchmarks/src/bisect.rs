@@ -116,10 +116,9 @@ pub(crate) fn execute(workspace: &Workspace, arguments: &Bisect) -> Result<ExitC
     };
     let base = build(&good, "base")?;
     let named = |suite: &Suite| {
-        let cases = suite.cases.iter().map(|defined| &defined.info.case);
+        let mut cases = suite.cases.iter().map(|defined| &defined.info.case);
         cases
-            .filter(|case| case.to_string() == arguments.case)
-            .next()
+            .find(|case| case.to_string() == arguments.case)
             .cloned()
     };
     let Some(case) = named(&base) else {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail, ensure};
@@ -13,10 +14,12 @@ use clap::Args;
 use crate::exchange::{Loaded, load, plain, warn};
 use crate::format::{Unit, ratio};
 use crate::print;
+use crate::revision;
 
 pub(crate) const HELP: &str = "\
 Each side is a record, a file of another tool (see `import --help`), a folder of criterion such as
-target/criterion, or one of its baselines: criterion:main, or target/criterion:main.
+target/criterion, or one of its baselines: criterion:main, or target/criterion:main. Two revisions of the
+repository are built and measured as `gate` does, with all cases of the quick profile.
 
 A process gives one number, the median of its samples. Sides are compared by Welch's t test over
 processes, corrected for the number of comparisons of a metric; a side that ran in one process, or of which only
@@ -29,6 +32,7 @@ Examples:
   gen-benchmarks compare main.jsonl change.jsonl --limit 2
   gen-benchmarks compare criterion:main criterion:new
   gen-benchmarks compare old.txt new.txt
+  gen-benchmarks compare v1.2.0 HEAD --filter dag-run
   gen-benchmarks compare nightly.jsonl --series dag-run/chain";
 
 #[derive(Args, Clone)]
@@ -57,6 +61,24 @@ pub(crate) struct Compare {
     /// Print also what is equivalent, and all that is inconclusive.
     #[arg(long)]
     all: bool,
+}
+
+impl Compare {
+    /// Both sides where they are revisions of the repository around the current folder and no files.
+    pub(crate) fn revisions(&self) -> Option<(&str, &str)> {
+        let is_revision = |name: &str| {
+            let commit = format!("{name}^{{commit}}");
+            let arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", &commit];
+            !Path::new(name).exists() && revision::git(Path::new("."), arguments).is_ok()
+        };
+        let head = self.head.as_deref()?;
+        (is_revision(&self.base) && is_revision(head)).then_some((self.base.as_str(), head))
+    }
+
+    /// Only cases whose id contains this text.
+    pub(crate) fn filter(&self) -> Option<&str> {
+        self.filter.as_deref()
+    }
 }
 
 /// A fraction of what is given in percent.

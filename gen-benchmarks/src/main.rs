@@ -309,7 +309,12 @@ fn execute(cli: Cli) -> Result<ExitCode> {
         }) => return show(outcome, destinations.clone()),
         Some(Command::Import(arguments)) => return exchange::import(arguments),
         Some(Command::Export(arguments)) => return exchange::export(arguments),
-        Some(Command::Compare(arguments)) => return compare::compare(arguments),
+        Some(Command::Compare(arguments)) => {
+            return match arguments.revisions() {
+                Some(sides) => gate_command::compare(sides, arguments.filter()),
+                None => compare::compare(arguments),
+            };
+        }
         Some(Command::History(arguments)) => return history::history(arguments),
         _ => {}
     }
