@@ -68,7 +68,13 @@ impl Compare {
     pub(crate) fn revisions(&self) -> Option<(&str, &str)> {
         let is_revision = |name: &str| {
             let commit = format!("{name}^{{commit}}");
-            let arguments = ["rev-parse", "--verify", "--quiet", "--end-of-options", &commit];
+            let arguments = [
+                "rev-parse",
+                "--verify",
+                "--quiet",
+                "--end-of-options",
+                &commit,
+            ];
             !Path::new(name).exists() && revision::git(Path::new("."), arguments).is_ok()
         };
         let head = self.head.as_deref()?;

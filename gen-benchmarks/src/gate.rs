@@ -370,7 +370,10 @@ impl<'r> Gate<'r> {
             finding.change = confirmed.judged.map(|judged| judged.change);
             finding.visible = confirmed.judged.map(|judged| judged.visible);
         }
-        Ok(of_elements(finding, trial.ready.map(|ready| ready.elements)))
+        Ok(of_elements(
+            finding,
+            trial.ready.map(|ready| ready.elements),
+        ))
     }
 
     fn timed(&self, case: &CaseId, trial: &Trial, method: &Method) -> Finding {
@@ -424,7 +427,10 @@ impl<'r> Gate<'r> {
         if !load.is_calm(self.cores) && finding.verdict != Verdict::Equivalent {
             finding = self.not_free(finding, &load);
         }
-        Ok(of_elements(finding, trial.ready.map(|ready| ready.elements)))
+        Ok(of_elements(
+            finding,
+            trial.ready.map(|ready| ready.elements),
+        ))
     }
 
     /// A finding of a machine whose cores others used: never more than inconclusive.
@@ -432,7 +438,9 @@ impl<'r> Gate<'r> {
         finding.evidence = Evidence::Parallel;
         finding.verdict = Verdict::Inconclusive;
         let load = load.sentence(self.cores);
-        finding.notes.push(format!("the cores were not free: {load}"));
+        finding
+            .notes
+            .push(format!("the cores were not free: {load}"));
         finding
     }
 
@@ -809,7 +817,10 @@ mod tests {
         assert_eq!((more.base, more.head), (Some(1e6), Some(1.25e6)));
         let change = more.change.unwrap();
         assert!((change.point - 0.25).abs() < 1e-12, "{change:?}");
-        assert!(change.low < change.point && change.point < change.high, "{change:?}");
+        assert!(
+            change.low < change.point && change.point < change.high,
+            "{change:?}"
+        );
     }
 
     #[test]

@@ -137,7 +137,9 @@ impl Values {
             .collect::<Option<Vec<f64>>>();
         let figure = |side| launch.figure(side, wall).expect("turns have a wall time");
         // Of an element: an iteration may handle more of them than before.
-        let [base, head] = launch.ready.map(|ready| (ready.elements.max(1) as f64).ln());
+        let [base, head] = launch
+            .ready
+            .map(|ready| (ready.elements.max(1) as f64).ln());
         let of_element = |ratio: Option<f64>| ratio.map(|ratio| ratio - (head - base));
         Self {
             wall: of_element(launch.log_ratio(wall)).unwrap_or(0.0),

@@ -288,7 +288,10 @@ fn gate_says_what_changed_and_leaves_nothing_behind() {
 
     // Twice as much work in an iteration that handles twice as much is no slowdown.
     repository.git(&["checkout", "--quiet", "-b", "elements", "HEAD~2"]);
-    repository.edit("group.case(\"rounds\", 1", "group.case(\"rounds\", Input::number(1, 2)");
+    repository.edit(
+        "group.case(\"rounds\", 1",
+        "group.case(\"rounds\", Input::number(1, 2)",
+    );
     repository.edit("{Lab, Routine}", "{Input, Lab, Routine}");
     repository.edit("ROUNDS: u64 = 3_000", "ROUNDS: u64 = 6_000");
     repository.commit("twice as much");
@@ -329,10 +332,19 @@ fn interrupt(repository: &Repository) {
     let measuring = |line: &std::io::Result<String>| line.as_ref().unwrap().contains("0/1 cases");
     assert!(lines.any(|line| measuring(&line)), "it measures");
     let process = gate.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &process]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &process])
+            .status()
+            .unwrap()
+            .success()
+    );
     assert_eq!(gate.wait().unwrap().code(), Some(130));
     let last = lines.last().unwrap().unwrap();
-    assert!(last.contains("interrupted; nothing is left behind"), "{last}");
+    assert!(
+        last.contains("interrupted; nothing is left behind"),
+        "{last}"
+    );
     assert_eq!(repository.git(&["worktree", "list"]).lines().count(), 1);
     assert_eq!(repository.git(&["status", "--porcelain"]), "");
 }
