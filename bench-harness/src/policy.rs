@@ -995,10 +995,7 @@ mod tests {
                     "3:1",
                     "unknown key `blok`; known here are investigate, block,",
                 ),
-                (
-                    "7:12",
-                    "metric = \"tme\"; give \"time\" or \"instructions\"",
-                ),
+                ("7:12", "metric = \"tme\"; give \"time\" or \"parallel\""),
                 ("8:10", "change = -1; give a number of percent"),
                 ("9:13", "must_gate = \"yes\"; give true or false"),
                 (

@@ -25,7 +25,8 @@ pub(super) const fn of(metric: Metric) -> &'static str {
 /// The unit that files without a name for the metric write: `ns/op`.
 pub(super) fn per_iteration(metric: Metric, unit: &str) -> &str {
     match metric {
-        Metric::Time | Metric::Parallel => "ns/op",
+        Metric::Time => "ns/op",
+        Metric::Parallel => "parallel-ns/op",
         Metric::Instructions => "instructions/op",
         Metric::Allocations => "allocs/op",
         Metric::Bytes => "B/op",
@@ -67,6 +68,7 @@ pub(super) fn known(unit: &str) -> Option<Known> {
             // A number of bytes of nothing may be the size of anything.
             _ if per.is_empty() => None,
             "B" | "bytes" => found(Metric::Bytes, "B", 1.0),
+            "parallel-ns" => found(Metric::Parallel, "ns", 1.0),
             "peak-B" => found(Metric::Peak, "B", 1.0),
             "allocs" => found(Metric::Allocations, "allocs", 1.0),
             _ => None,
