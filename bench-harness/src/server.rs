@@ -10,7 +10,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use crate::lab::{Lab, Meter, Routine};
-use crate::record::{Allocations, CaseId, Counters};
+use crate::record::{Allocations, CaseId};
 
 /// The argument that makes a bench binary a server of its cases.
 pub const SERVE: &str = "--serve";
@@ -26,8 +26,6 @@ pub enum Request {
     Turn(u64),
     /// Counts what an iteration allocates; answered by [`Allocations`] as JSON.
     Count,
-    /// Counts what processor and kernel see of an iteration; answered by [`Counters`] as JSON.
-    CountEvents,
     /// Checks the answer once more; answered by `ok`.
     Check,
 }
@@ -39,7 +37,6 @@ impl fmt::Display for Request {
             Self::Confine(core) => write!(f, "confine {core}"),
             Self::Turn(iterations) => write!(f, "turn {iterations}"),
             Self::Count => f.write_str("count"),
-            Self::CountEvents => f.write_str("count-events"),
             Self::Check => f.write_str("check"),
         }
     }
@@ -58,7 +55,6 @@ impl FromStr for Request {
             "confine" => rest.parse().map(Self::Confine).map_err(|_| unknown()),
             "turn" => rest.parse().map(Self::Turn).map_err(|_| unknown()),
             "count" => Ok(Self::Count),
-            "count-events" => Ok(Self::CountEvents),
             "check" => Ok(Self::Check),
             _ => Err(unknown()),
         }
@@ -177,9 +173,6 @@ pub(crate) fn serve(lab: &mut Lab) -> Result<(), String> {
                 routine.measure.turn(iterations, &mut clock).to_string()
             }
             (Request::Count, Some(routine)) => json::<Allocations>(&routine.measure.count()),
-            (Request::CountEvents, Some(routine)) => {
-                json::<Option<Counters>>(&routine.count_events())
-            }
             (Request::Check, Some(routine)) => {
                 routine.check();
                 "ok".to_owned()
@@ -336,7 +329,6 @@ mod tests {
         check(Request::Confine(1));
         check(Request::Turn(1_000_000));
         check(Request::Count);
-        check(Request::CountEvents);
         check(Request::Check);
         assert!("turn -1".parse::<Request>().is_err());
         assert!("stop".parse::<Request>().is_err());
