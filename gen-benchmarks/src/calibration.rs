@@ -427,6 +427,7 @@ impl Condition {
         if self.powers.is_empty() {
             return;
         }
+        page.push_str("More work is whole iterations, so a case whose iterations are too long for so small a part is not tried. What is found here is what the launches of one layout show; below it is confirmed.\n\n");
         page.push_str("| more work | cases of | by | within | found | found where the noise floor is below it | called equivalent |\n|--:|---|---|--:|--:|--:|--:|\n");
         for power in &self.powers {
             let _ = writeln!(
