@@ -17,8 +17,8 @@ use crate::pairing::{self, Patience, Stop};
 use crate::relink;
 use crate::trial::{Method, Pair, Trial, Values};
 
-/// Layouts of each build. With 4 a true slowdown of 1 % was confirmed in half of the cases, with 8
-/// in 70 %, with 16 in nearly all.
+/// Layouts of each build: enough that what a single one does to a time averages out, and few enough
+/// to be linked and launched several times within [`PATIENCE`].
 const LAYOUTS: usize = 16;
 
 /// Launches of every pair of layouts after which the test looks.

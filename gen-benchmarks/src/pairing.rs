@@ -96,10 +96,9 @@ impl Launch {
 /// Starts a process of both builds by `commands`, lets them take turns at `case`, and ends them.
 ///
 /// What goes first is decided by `seed`: which process is started first, which of both begins, and
-/// so which of them finds caches as the other left them. With a fixed order equal builds differed
-/// by up to 2 %. Who goes first in a pair of turns goes second in the next, against drift, and which
-/// of both that is, is drawn for every two pairs: a neighbour that wakes up regularly met the same
-/// build again and again, and made one of two equal builds 17 % slower (2-core x86-64 VM, 2026-11).
+/// so which of them finds caches as the other left them. Who goes first in a pair of turns goes
+/// second in the next, against drift, and which of both that is, is drawn for every two pairs, so
+/// that a neighbour that wakes up regularly does not meet the same build again and again.
 pub(crate) fn launch(
     commands: [Command; 2],
     case: &CaseId,
