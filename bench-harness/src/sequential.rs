@@ -34,6 +34,17 @@ impl Default for Test {
     }
 }
 
+impl Test {
+    /// The test for a suspicion that is confirmed by another test on fresh launches: a case that has
+    /// not changed fails only when both err, so each may err in one case of 100.
+    pub fn suspicion() -> Self {
+        Self {
+            alpha: 0.01,
+            ..Self::default()
+        }
+    }
+}
+
 /// What the launches say so far.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Judged {
@@ -44,7 +55,8 @@ pub struct Judged {
     /// Where the value of another run like this one lies with a probability of 95 %: its error adds
     /// to that of this run.
     pub next: Change,
-    /// How likely launches of equal builds are as far apart as these, in either direction.
+    /// How likely launches of equal builds are at some look as far apart as these, in either
+    /// direction (at most).
     pub p: f64,
     /// The smallest slowdown that so many launches would have found with a probability of 95 %.
     pub visible: f64,
@@ -82,12 +94,11 @@ impl Test {
         let freedom = (kept - 1) as f64;
         let student = StudentsT::new(0.0, 1.0, freedom).expect("the freedom is positive");
         let p = match error > 0.0 {
-            true => 2.0 * student.sf((point / error).abs()),
+            true => (2.0 * f64::from(self.looks) * student.sf((point / error).abs())).min(1.0),
             // Every launch said the same.
             false if point == 0.0 => 1.0,
             false => 0.0,
         };
-        let share = self.alpha / f64::from(self.looks);
         let interval = |error: f64| {
             let reach = student.inverse_cdf(0.975) * error;
             Change {
@@ -99,13 +110,14 @@ impl Test {
         let change = interval(error);
         let matters = self.limit / 2.0;
         let verdict = match () {
-            () if p < share && change.point >= matters => Verdict::Regressed,
-            () if p < share && change.point <= -matters => Verdict::Improved,
+            () if p < self.alpha && change.point >= matters => Verdict::Regressed,
+            () if p < self.alpha && change.point <= -matters => Verdict::Improved,
             () if change.high < self.limit => Verdict::Equivalent,
             () => Verdict::Inconclusive,
         };
         // What is found has to exceed the error so many times; the error is estimated, too, and in
         // one run larger than in the next (normal approximation of the noncentral distribution).
+        let share = self.alpha / f64::from(self.looks);
         let times = student.inverse_cdf(1.0 - share / 2.0);
         let found = times + NORMAL_95 * (1.0 + times * times / (2.0 * freedom)).sqrt();
         Some(Judged {
@@ -143,6 +155,24 @@ fn located(values: &[f64]) -> Located {
         point,
         error: (squares / ((kept - 1) * kept) as f64).sqrt(),
         kept,
+    }
+}
+
+/// How likely equal builds look as different as two independent tests found them, by the product of
+/// what both say (R. A. Fisher, *Statistical Methods for Research Workers*, 4th edition, 1932).
+///
+/// # Examples
+///
+/// ```
+/// let both = bench_harness::sequential::combined(0.01, 0.01);
+/// assert!((both - 1.021e-3).abs() < 1e-6);
+/// assert_eq!(bench_harness::sequential::combined(0.0, 0.5), 0.0);
+/// ```
+pub fn combined(one: f64, other: f64) -> f64 {
+    let product = one * other;
+    match product > 0.0 {
+        true => product * (1.0 - product.ln()),
+        false => 0.0,
     }
 }
 

@@ -256,7 +256,7 @@ impl Calibrator<'_> {
         self.intervals(&launches, &mut condition);
         let pools: Vec<Pool> = self.pools(&launches);
         let looks = LOOKS.map(|look| look.as_secs_f64());
-        let test = Test::default();
+        let test = Test::suspicion();
         condition.resampled =
             calibration::resampled(&pools, test, &looks, RESAMPLED, self.plan.seed);
         let floors = self.noise(&launches, &looks);
@@ -462,7 +462,7 @@ impl Calibrator<'_> {
                         core: self.plan.core,
                         best_clock: self.plan.best_clock,
                         looks: LOOKS.to_vec(),
-                        test: Test::default(),
+                        test: Test::suspicion(),
                         seed: self.plan.seed + 5_000 + attempt as u64,
                         extra,
                         both_clocks: false,
@@ -545,7 +545,7 @@ impl Calibrator<'_> {
         let noise = cases.filter_map(|case| {
             let launches = launches.get(case)?;
             let pool = launches.pool();
-            let test = Test::default();
+            let test = Test::suspicion();
             let count = ((last / pool.launch_s) as usize).max(test.least_launches);
             let drawn: Vec<f64> = pool.ratios.iter().copied().cycle().take(count).collect();
             Some(CaseNoise {
@@ -645,7 +645,11 @@ impl Calibrator<'_> {
             core,
             best_clock: self.plan.best_clock,
             looks: looks.chain([Duration::from_secs_f64(last)]).collect(),
-            test: Test::default(),
+            test: match core {
+                // Nothing confirms what all cores say.
+                None => Test::default(),
+                Some(_) => Test::suspicion(),
+            },
             seed: self.plan.seed + 1_000 + (extra * 10_000.0) as u64,
             extra,
             both_clocks: true,

@@ -19,19 +19,27 @@ use crate::trial::{Method, Pair, Trial, Values};
 
 /// Layouts of each build: enough that what a single one does to a time averages out, and few enough
 /// to be linked and launched several times within [`PATIENCE`].
-const LAYOUTS: usize = 16;
+pub(crate) const LAYOUTS: usize = 16;
 
 /// Launches of every pair of layouts after which the test looks.
-const ROUNDS: [usize; 4] = [4, 8, 16, 24];
+pub(crate) const ROUNDS: [usize; 4] = [4, 8, 16, 24];
 
 /// Where confirming ends, whatever the rounds.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How often a build that only looked slower may be called so again.
-const ALPHA: f64 = 0.01;
+/// The test of the layouts.
+pub(crate) fn test(limit: f64) -> Test {
+    Test {
+        limit,
+        looks: ROUNDS.len() as u32,
+        least_launches: LAYOUTS,
+        ..Test::suspicion()
+    }
+}
 
 /// What measuring again gave.
 pub(crate) struct Confirmed {
+    /// What follows; a change to the other side than the suspected one is none to be sure of.
     pub(crate) verdict: Verdict,
     pub(crate) judged: Option<Judged>,
     pub(crate) launches: u32,
@@ -102,12 +110,8 @@ impl Layouts {
             let layouts = Some([0, 1].map(|side: usize| layouts[side][layout].as_path()));
             Pair { layouts, ..pair }.commands()
         };
-        let test = Test {
-            alpha: ALPHA,
-            looks: ROUNDS.len() as u32,
-            least_launches: LAYOUTS,
-            ..method.test
-        };
+        let test = test(method.test.limit);
+        let suspected = trial.verdict();
         let mut ratios: Vec<Vec<[f64; 2]>> = vec![Vec::new(); LAYOUTS];
         let mut verdict = Verdict::Inconclusive;
         let mut judged = None;
@@ -135,12 +139,11 @@ impl Layouts {
             };
             judged = test.judge(&means(0));
             let wall = test.judge(&means(1)).map_or(0.0, |wall| wall.change.point);
-            verdict = match judged {
-                Some(judged) if judged.verdict == Verdict::Regressed && wall < 0.0 => {
-                    Verdict::Inconclusive
-                }
-                Some(judged) => judged.verdict,
-                None => Verdict::Inconclusive,
+            verdict = match judged.map(|judged| judged.verdict) {
+                Some(Verdict::Regressed) if wall < 0.0 => Verdict::Inconclusive,
+                Some(Verdict::Equivalent) => Verdict::Equivalent,
+                Some(verdict) if verdict == suspected => verdict,
+                _ => Verdict::Inconclusive,
             };
             if verdict != Verdict::Inconclusive || start.elapsed() > PATIENCE {
                 break;

@@ -323,7 +323,6 @@ impl<'r> Gate<'r> {
         let alone = trial.is_alone();
         if self.is_judged(case, Metric::Time) {
             let finding = self.time(pair, &trial, &method)?;
-            self.surprising(&trial);
             self.findings.push(finding);
         }
         for finding in self.allocations(case, &trial, alone) {
@@ -348,7 +347,11 @@ impl<'r> Gate<'r> {
             looks: LOOKS.to_vec(),
             test: Test {
                 limit: limit.max(floor),
-                ..Test::default()
+                ..match metric {
+                    // Nothing confirms it.
+                    Metric::Parallel => Test::default(),
+                    _ => Test::suspicion(),
+                }
             },
             seed: self.plan.seed,
             extra: self.builds.extra,
@@ -359,8 +362,11 @@ impl<'r> Gate<'r> {
     /// What the launches say of the time, confirmed where they say that it changed.
     fn time(&mut self, pair: Pair<'r>, trial: &Trial, method: &Method) -> Result<Finding, Stop> {
         let mut finding = self.timed(pair.case, trial, method);
+        let mut p = trial.judged.map(|judged| judged.p);
         if matches!(finding.verdict, Verdict::Regressed | Verdict::Improved) {
             let confirmed = self.layouts.confirm(pair, trial, method, &self.patience)?;
+            let both = p.zip(confirmed.judged.map(|judged| judged.p));
+            p = both.map(|(p, again)| sequential::combined(p, again));
             self.measuring += confirmed.took;
             finding.evidence = Evidence::Confirmed;
             finding.verdict = confirmed.verdict;
@@ -370,6 +376,7 @@ impl<'r> Gate<'r> {
             finding.change = confirmed.judged.map(|judged| judged.change);
             finding.visible = confirmed.judged.map(|judged| judged.visible);
         }
+        self.surprising(p);
         Ok(of_elements(
             finding,
             trial.ready.map(|ready| ready.elements),
@@ -398,10 +405,8 @@ impl<'r> Gate<'r> {
     }
 
     /// Notes how likely the next finding would be of equal builds.
-    fn surprising(&mut self, trial: &Trial) {
-        if let Some(judged) = trial.judged {
-            self.surprises.push((self.findings.len(), judged.p));
-        }
+    fn surprising(&mut self, p: Option<f64>) {
+        self.surprises.extend(p.map(|p| (self.findings.len(), p)));
     }
 
     /// Times a case of several threads on all cores.
@@ -420,7 +425,7 @@ impl<'r> Gate<'r> {
         let mut load = Load::new();
         let trial = Trial::run(pair, &method, &self.patience, || load.look())?;
         self.measuring += trial.took;
-        self.surprising(&trial);
+        self.surprising(trial.judged.map(|judged| judged.p));
         let mut finding = self.timed(pair.case, &trial, &method);
         finding.metric = Metric::Parallel;
         finding.evidence = Evidence::Parallel;

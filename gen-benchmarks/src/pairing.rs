@@ -35,13 +35,18 @@ pub(crate) struct Turns {
     pub(crate) warm_up: u32,
 }
 
-/// How long turns are, and how much of a launch they fill.
+/// How long turns are, and how many of them a launch has.
 ///
-/// With 24 pairs of 0.25 ms a second of launches gave errors of 0.05 to 0.3 % on eight cases, with
-/// 6 pairs of 0.5 ms, which suited a machine with fewer neighbours, 0.11 to 0.8 %; shorter turns
-/// were no better (2-core x86-64 VM, 2026-11).
-const TURN: Duration = Duration::from_micros(250);
-const PAIRS: u32 = 24;
+/// A neighbour's burst that is longer than a pair of turns is in both of them. So of five cases, with
+/// this thread on the core of the turns, 48 pairs of 0.06 ms left errors of 0.02 to 0.13 % after two
+/// seconds, 24 of 0.12 ms 0.01 to 0.23 %, 12 of 0.25 ms 0.03 to 0.24 % and 6 of 0.5 ms 0.22 to
+/// 0.51 %; with this thread on another core, where it wakes up and sleeps beside every turn,
+/// 24 of 0.25 ms left 0.14 to 0.49 % (2-core x86-64 VM, 2026-11).
+const TURN: Duration = Duration::from_micros(60);
+const PAIRS: u32 = 48;
+
+/// What the turns of a build may take together where an iteration is longer than a turn.
+const SLOW: Duration = Duration::from_millis(6);
 
 impl Turns {
     /// Turns of [`TURN`], as many as make a launch, by how long an iteration takes.
@@ -49,7 +54,7 @@ impl Turns {
         let turn_ns = TURN.as_nanos() as f64;
         let iterations = (turn_ns / iteration_ns).round().max(1.0);
         // Slow iterations get fewer pairs, so that a launch does not take much longer.
-        let pairs = (f64::from(PAIRS) * turn_ns / (iterations * iteration_ns)).round();
+        let pairs = (SLOW.as_nanos() as f64 / (iterations * iteration_ns)).round();
         let pairs = (pairs as u32).clamp(3, PAIRS);
         Self {
             core,
@@ -114,14 +119,23 @@ pub(crate) fn launch(
     let mut order = [0, 1];
     shuffle(&mut order, seed);
     let mut commands = commands.map(Some);
-    let mut servers: [Option<(Server, Ready)>; 2] = [None, None];
+    let mut servers: [Option<Server>; 2] = [None, None];
     for side in order {
         let command = commands[side].take().expect("each side is started once");
-        servers[side] = Some(Server::ready(side, command, case, turns.core, patience)?);
+        let mut server = Server::start(side, command)?;
+        // Both set up at the same time.
+        server.send(&Request::Case(case.clone()));
+        servers[side] = Some(server);
     }
-    let [base, head] = servers.map(|server| server.expect("both sides are started"));
-    let ready = [base.1, head.1];
-    let mut servers = [base.0, head.0];
+    let mut servers = servers.map(|server| server.expect("both sides are started"));
+    let [base, head] = &mut servers;
+    let ready = [base.ready(patience)?, head.ready(patience)?];
+    if let Some(core) = turns.core {
+        for server in &mut servers {
+            server.confine(core, patience)?;
+        }
+    }
+    let beside = turns.core.map(Beside::of);
     let mut turn = |side: usize| servers[side].turn(turns.iterations[side], patience);
     for _ in 0..turns.warm_up {
         for side in order {
@@ -140,6 +154,7 @@ pub(crate) fn launch(
         }
         pairs.push(pair);
     }
+    drop(beside);
     let mut allocations = None;
     if count {
         let [base, head] = &mut servers;
@@ -149,13 +164,49 @@ pub(crate) fn launch(
             server.ask(&Request::Check, patience)?;
         }
     }
-    drop(servers);
+    end(servers);
     Ok(Launch {
         pairs,
         ready,
         allocations,
         took: start.elapsed(),
     })
+}
+
+/// Keeps this thread on the core where turns are taken, until it is dropped: then nothing wakes up
+/// or falls asleep on another one, which may share its units with that core.
+struct Beside {
+    #[cfg(target_os = "linux")]
+    before: Option<rustix::thread::CpuSet>,
+}
+
+impl Beside {
+    #[cfg(target_os = "linux")]
+    fn of(core: usize) -> Self {
+        use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+        let mut cores = CpuSet::new();
+        cores.set(core);
+        // Where it is not allowed, times are noisier.
+        let before = sched_getaffinity(None).ok();
+        Self {
+            before: before.filter(|_| sched_setaffinity(None, &cores).is_ok()),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn of(_: usize) -> Self {
+        Self {}
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Beside {
+    fn drop(&mut self) {
+        if let Some(before) = &self.before {
+            let _ = rustix::thread::sched_setaffinity(None, before);
+        }
+    }
 }
 
 /// How long an answer may take, and who may want to stop meanwhile.
@@ -191,15 +242,17 @@ impl Drop for Server {
     }
 }
 
+/// Ends processes, all of them before any is waited for.
+fn end(mut servers: [Server; 2]) {
+    for server in &mut servers {
+        server.input = None;
+        let _ = server.child.kill();
+    }
+}
+
 impl Server {
-    /// Starts a process and has it set up a case.
-    pub(crate) fn ready(
-        side: usize,
-        mut command: Command,
-        case: &CaseId,
-        core: Option<usize>,
-        patience: &Patience<'_>,
-    ) -> Result<(Self, Ready), Stop> {
+    /// Starts a process.
+    fn start(side: usize, mut command: Command) -> Result<Self, Stop> {
         let broken = |reason: String| Stop::Broken { side, reason };
         let stderr = tempfile::tempfile()
             .map_err(|error| broken(format!("no temporary file for its messages: {error}")))?;
@@ -213,23 +266,28 @@ impl Server {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command.spawn().map_err(cannot)?;
-        let mut server = Self {
+        Ok(Self {
             side,
             input: child.stdin.take(),
             output: BufReader::new(child.stdout.take().expect("stdout is piped")),
             child,
             stderr,
-        };
-        let answer = server.ask(&Request::Case(case.clone()), patience)?;
-        let ready = serde_json::from_str(&answer)
-            .map_err(|_| server.broken(&format!("it answers `{answer}` when asked for a case")))?;
-        if let Some(core) = core {
-            let answer = server.ask(&Request::Confine(core), patience)?;
-            if answer != "ok" {
-                return Err(server.broken(&answer));
-            }
+        })
+    }
+
+    /// Waits until the case that it was sent is set up.
+    fn ready(&mut self, patience: &Patience<'_>) -> Result<Ready, Stop> {
+        let answer = self.answer(patience)?;
+        serde_json::from_str(&answer)
+            .map_err(|_| self.broken(&format!("it answers `{answer}` when asked for a case")))
+    }
+
+    /// Keeps the process on a core.
+    fn confine(&mut self, core: usize, patience: &Patience<'_>) -> Result<(), Stop> {
+        match self.ask(&Request::Confine(core), patience)?.as_str() {
+            "ok" => Ok(()),
+            reason => Err(self.broken(reason)),
         }
-        Ok((server, ready))
     }
 
     /// Runs so many iterations.
@@ -253,14 +311,24 @@ impl Server {
         request: &Request,
         patience: &Patience<'_>,
     ) -> Result<String, Stop> {
+        self.send(request);
+        self.answer(patience)
+    }
+
+    /// Sends a request. That it could not be sent is seen when it is not answered.
+    fn send(&mut self, request: &Request) {
         let line = format!("{request}\n");
         let input = self
             .input
             .as_mut()
             .expect("the input is open while it is asked");
-        let sent = input.write_all(line.as_bytes());
+        let _ = input.write_all(line.as_bytes());
+    }
+
+    /// Waits for the answer to a request.
+    fn answer(&mut self, patience: &Patience<'_>) -> Result<String, Stop> {
         let mut answer = String::new();
-        if sent.is_ok() && self.wait(patience)? {
+        if self.wait(patience)? {
             // What cannot be read is an answer that did not come.
             let _ = self.output.read_line(&mut answer);
         }
@@ -335,7 +403,13 @@ pub(crate) fn iteration_ns(
     core: Option<usize>,
     patience: &Patience<'_>,
 ) -> Result<f64, Stop> {
-    let (mut server, _) = Server::ready(0, command, case, core, patience)?;
+    let mut server = Server::start(0, command)?;
+    server.send(&Request::Case(case.clone()));
+    server.ready(patience)?;
+    if let Some(core) = core {
+        server.confine(core, patience)?;
+    }
+    let _beside = core.map(Beside::of);
     let mut iterations = 1;
     loop {
         let fastest = (0..3)
@@ -387,8 +461,8 @@ mod tests {
 
     #[test]
     fn slow_iterations_are_turns_of_their_own_and_there_are_fewer_of_them() {
-        check(1.0, 250_000, 24);
-        check(100_000.0, 3, 20);
+        check(1.0, 60_000, 48);
+        check(25_000.0, 2, 48);
         check(250_000.0, 1, 24);
         check(1_000_000.0, 1, 6);
         check(1e9, 1, 3);
