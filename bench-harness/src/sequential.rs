@@ -78,7 +78,7 @@ impl Test {
     /// follows Student's distribution. A case has regressed when equal builds would look so with a
     /// probability below the part of `alpha` of this look, and the estimate is at least half the
     /// limit: with less than that, even a true difference is not one that matters. It is equivalent
-    /// when the upper end of the interval is below the limit.
+    /// when a slowdown as large as the limit would look so as rarely.
     ///
     /// Takes O(n log n) time.
     ///
@@ -109,16 +109,16 @@ impl Test {
         };
         let change = interval(error);
         let matters = self.limit / 2.0;
+        let share = self.alpha / f64::from(self.looks);
+        let times = student.inverse_cdf(1.0 - share / 2.0);
         let verdict = match () {
             () if p < self.alpha && change.point >= matters => Verdict::Regressed,
             () if p < self.alpha && change.point <= -matters => Verdict::Improved,
-            () if change.high < self.limit => Verdict::Equivalent,
+            () if (point + times * error).exp_m1() < self.limit => Verdict::Equivalent,
             () => Verdict::Inconclusive,
         };
         // What is found has to exceed the error so many times; the error is estimated, too, and in
         // one run larger than in the next (normal approximation of the noncentral distribution).
-        let share = self.alpha / f64::from(self.looks);
-        let times = student.inverse_cdf(1.0 - share / 2.0);
         let found = times + NORMAL_95 * (1.0 + times * times / (2.0 * freedom)).sqrt();
         Some(Judged {
             verdict,

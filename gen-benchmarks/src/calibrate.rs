@@ -685,7 +685,7 @@ impl Launches {
 }
 
 /// Judges a case as the gate does: whether it looked slower, and whether it still does over fresh
-/// layouts, after one more attempt where that stayed open.
+/// layouts. What has more to do is confirmed however it looked, for on one layout that is chance.
 fn twice(
     pair: Pair<'_>,
     method: &Method,
@@ -694,12 +694,13 @@ fn twice(
     longest_s: &mut f64,
 ) -> Result<(bool, bool), Stop> {
     let trial = Trial::run(pair, method, patience, || ())?;
-    if trial.verdict() != Verdict::Regressed {
+    let suspected = trial.verdict() == Verdict::Regressed;
+    if !suspected && method.extra == 0.0 {
         return Ok((false, false));
     }
-    let confirmed = layouts.confirm(pair, &trial, method, patience)?;
+    let confirmed = layouts.confirm(pair, &trial, Verdict::Regressed, method, patience)?;
     *longest_s = longest_s.max(confirmed.took.as_secs_f64());
-    Ok((true, confirmed.verdict == Verdict::Regressed))
+    Ok((suspected, confirmed.verdict == Verdict::Regressed))
 }
 
 /// A process that keeps a core busy as long as it is kept.

@@ -176,7 +176,7 @@ pub(crate) struct Relinked {
     pub(crate) case: CaseId,
     /// Pairs that the launches of one layout called slower.
     pub(crate) suspected: Tried,
-    /// Pairs that were still called slower over fresh layouts.
+    /// Pairs that were called slower over fresh layouts, as far as that was asked.
     pub(crate) confirmed: Tried,
     /// The longest that confirming took, in seconds.
     pub(crate) longest_s: f64,
@@ -291,7 +291,7 @@ impl Calibration {
             return;
         }
         page.push_str("### Equal work in other builds\n\n");
-        page.push_str("| case | what differs | called slower on one layout | still over fresh layouts | longest, s |\n|---|---|--:|--:|--:|\n");
+        page.push_str("| case | what differs | called slower on one layout | over fresh layouts | longest, s |\n|---|---|--:|--:|--:|\n");
         for relinked in &self.relinked {
             let _ = writeln!(
                 page,

@@ -364,7 +364,9 @@ impl<'r> Gate<'r> {
         let mut finding = self.timed(pair.case, trial, method);
         let mut p = trial.judged.map(|judged| judged.p);
         if matches!(finding.verdict, Verdict::Regressed | Verdict::Improved) {
-            let confirmed = self.layouts.confirm(pair, trial, method, &self.patience)?;
+            let confirmed =
+                self.layouts
+                    .confirm(pair, trial, finding.verdict, method, &self.patience)?;
             let both = p.zip(confirmed.judged.map(|judged| judged.p));
             p = both.map(|(p, again)| sequential::combined(p, again));
             self.measuring += confirmed.took;
