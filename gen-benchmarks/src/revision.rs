@@ -4,10 +4,12 @@
 //! Both revisions are built in the same folder, one after the other: what did not change between
 //! them is not built again, and equal sources give equal bytes, since paths are part of a build.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, anyhow, bail};
 use bench_harness::gate::Side;
@@ -221,6 +223,12 @@ impl Revisions {
                 add.chain([tree.as_os_str(), OsStr::new(commit)]),
             )?;
         }
+        let store = self.folder.join("times");
+        if keep_times(&tree, &store).is_err() && store.exists() {
+            // What it says would be of other files than those that are built now.
+            std::fs::remove_file(&store)
+                .with_context(|| format!("cannot remove {}", store.display()))?;
+        }
         Ok(())
     }
 
@@ -234,6 +242,53 @@ impl Revisions {
         }
         let _ = git(&self.root, ["worktree", "prune"]);
     }
+}
+
+/// Gives files of a fresh checkout the times that they had in the one before, where they hold the
+/// same, since cargo builds again what is newer than what it built.
+///
+/// `store` has a line for every file: its time in nanoseconds, its content by git's hash, its path.
+/// It holds only the last content of a file: one that changed and changed back is new.
+fn keep_times(tree: &Path, store: &Path) -> Result<()> {
+    let before = std::fs::read_to_string(store).unwrap_or_default();
+    let mut known: HashMap<&str, (&str, &str)> = HashMap::new();
+    for line in before.split('\0') {
+        let mut words = line.splitn(3, ' ');
+        if let (Some(time), Some(content), Some(path)) = (words.next(), words.next(), words.next())
+        {
+            known.insert(path, (content, time));
+        }
+    }
+    let mut now = String::new();
+    for entry in git(tree, ["ls-tree", "-r", "-z", "HEAD"])?.split('\0') {
+        // `100644 blob 1c0a... path`, with a tab before the path.
+        let Some((kind, path)) = entry.split_once('\t') else {
+            continue;
+        };
+        let content = kind.rsplit(' ').next().unwrap_or_default();
+        let file = tree.join(path);
+        if !file.symlink_metadata()?.is_file() {
+            continue;
+        }
+        let file = File::open(&file)?;
+        let kept = known
+            .get(path)
+            .filter(|(before, _)| *before == content)
+            .and_then(|(_, time)| Some((*time, time.parse().ok()?)));
+        let time = match kept {
+            Some((time, nanoseconds)) => {
+                file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_nanos(nanoseconds))?;
+                time.to_owned()
+            }
+            None => {
+                let since = file.metadata()?.modified()?;
+                let since = since.duration_since(SystemTime::UNIX_EPOCH)?;
+                since.as_nanos().to_string()
+            }
+        };
+        now += &format!("{time} {content} {path}\0");
+    }
+    crate::publish::write(store, now.as_bytes())
 }
 
 /// The beginning of a commit's name that people read.
@@ -259,4 +314,42 @@ pub(crate) fn git<A: AsRef<OsStr>>(
     Ok(String::from_utf8_lossy(&output.stdout)
         .trim_end()
         .to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_keeps_its_time_over_checkouts_as_long_as_it_holds_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = folder.path().join("tree");
+        let store = folder.path().join("times");
+        std::fs::create_dir(&tree).unwrap();
+        git(&tree, ["init", "--quiet"]).unwrap();
+        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        let commit = |name: &str, text: &str, at: u64| {
+            std::fs::write(tree.join(name), text).unwrap();
+            let file = File::open(tree.join(name)).unwrap();
+            file.set_modified(long_ago + Duration::from_secs(at))
+                .unwrap();
+            git(&tree, ["add", "."]).unwrap();
+            let identity = ["-c", "user.name=a", "-c", "user.email=a@b"];
+            let commit = ["commit", "--quiet", "--allow-empty", "-m", "a"];
+            git(&tree, identity.into_iter().chain(commit)).unwrap();
+            keep_times(&tree, &store).unwrap();
+            let modified = std::fs::metadata(tree.join(name)).unwrap().modified();
+            modified
+                .unwrap()
+                .duration_since(long_ago)
+                .unwrap()
+                .as_secs()
+        };
+        assert_eq!(commit("a file", "one", 10), 10);
+        assert_eq!(commit("a file", "one", 20), 10);
+        assert_eq!(commit("other", "one", 30), 30);
+        assert_eq!(commit("a file", "two", 40), 40);
+        assert_eq!(commit("a file", "one", 50), 50);
+        assert_eq!(commit("other", "one", 60), 30);
+    }
 }
