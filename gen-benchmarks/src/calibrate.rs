@@ -1,6 +1,6 @@
 //! Measures the gate itself: on equal builds it must stay silent, and more work it must find.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc::{Receiver, Sender};
@@ -137,7 +137,7 @@ pub(crate) fn execute(workspace: &Workspace, arguments: &Calibrate) -> Result<Ex
     let mut calibrator = Calibrator {
         tango: Some(tango),
         chosen: Vec::new(),
-        alone: HashSet::new(),
+        alone: HashMap::new(),
         plan,
         builds,
         arguments,
@@ -179,6 +179,7 @@ struct Launches {
     count: usize,
     clock: Option<Clock>,
     alone: bool,
+    iterations: u64,
     /// By run: estimate and both intervals.
     judged: Vec<[f64; 5]>,
 }
@@ -187,8 +188,8 @@ struct Calibrator<'r> {
     /// The program that gives cases to tango, or why there is none, until it is used.
     tango: Option<Result<Binary, String>>,
     chosen: Vec<CaseId>,
-    /// Those of them that run on one thread.
-    alone: HashSet<CaseId>,
+    /// Iterations of a turn of those of them that run on one thread.
+    alone: HashMap<CaseId, u64>,
     plan: Plan,
     builds: Builds,
     arguments: &'r Calibrate,
@@ -252,7 +253,9 @@ impl Calibrator<'_> {
         }
         let cores = self.calibration.environment.cores_available.unwrap_or(1);
         let alone = launches.iter().filter(|(_, launches)| launches.alone);
-        self.alone = alone.map(|(case, _)| case.clone()).collect();
+        self.alone = alone
+            .map(|(case, launches)| (case.clone(), launches.iterations))
+            .collect();
         self.intervals(&launches, &mut condition);
         let pools: Vec<Pool> = self.pools(&launches);
         let looks = LOOKS.map(|look| look.as_secs_f64());
@@ -339,7 +342,7 @@ impl Calibrator<'_> {
             timeout: self.plan.timeout,
             signals: (&self.signals.0, &self.signals.1),
         };
-        let alone = |defined: &&Defined| self.alone.contains(&defined.info.case);
+        let alone = |defined: &&Defined| self.alone.contains_key(&defined.info.case);
         let cases: Vec<&Defined> = suite.cases.iter().filter(alone).collect();
         let count = self.arguments.peers.min(cases.len());
         let step = cases.len() as f64 / count.max(1) as f64;
@@ -385,18 +388,22 @@ impl Calibrator<'_> {
         Ok(())
     }
 
-    /// Cases on one thread of the binary that has most of them, one of each group, to link anew.
+    /// Cases on one thread of the binary that has most groups of them, one of each group, to link
+    /// anew: that with the shortest iterations, which can be given the smallest part more.
     fn to_relink<'s>(&self, pairs: &[Pair<'s>]) -> Vec<Pair<'s>> {
-        let alone =
-            |pair: &&Pair<'s>| self.chosen.contains(pair.case) && self.alone.contains(pair.case);
+        let mut alone: Vec<(u64, Pair<'s>)> = pairs
+            .iter()
+            .filter_map(|pair| Some((*self.alone.get(pair.case)?, *pair)))
+            .collect();
+        alone.sort_by_key(|&(iterations, _)| std::cmp::Reverse(iterations));
         let mut by_binary: HashMap<usize, Vec<Pair<'s>>> = HashMap::new();
-        for pair in pairs.iter().filter(alone) {
+        for (_, pair) in alone {
             let of_binary = by_binary.entry(pair.binaries[0]).or_default();
             if of_binary
                 .iter()
                 .all(|other| other.case.group != pair.case.group)
             {
-                of_binary.push(*pair);
+                of_binary.push(pair);
             }
         }
         let most = by_binary
@@ -427,7 +434,7 @@ impl Calibrator<'_> {
             (0.0, RELINKED_PAIRS, "the order of linking"),
             (
                 0.01,
-                RELINKED_PAIRS / 4,
+                RELINKED_PAIRS / 2,
                 "the order of linking, and 1 % more work",
             ),
         ] {
@@ -469,7 +476,9 @@ impl Calibrator<'_> {
                     };
                     let (suspected, confirmed) =
                         match twice(pair, &method, &mut layouts, &patience, &mut row.longest_s) {
-                            Ok(found) => found,
+                            Ok(Some(found)) => found,
+                            // Its iterations are too long for so little more.
+                            Ok(None) => continue,
                             Err(Stop::Interrupted) => return Err(gate::Stopped.into()),
                             Err(Stop::Broken { reason, .. }) => bail!("{}: {reason}", pair.case),
                         };
@@ -495,7 +504,7 @@ impl Calibrator<'_> {
         ) else {
             return;
         };
-        let iterations = 1_000;
+        let iterations = 100;
         let more = (f64::from(iterations) * (1.0 + percent / 100.0)).round() as u32;
         for pair in self.to_relink(&pairs) {
             let count = |iterations| {
@@ -668,6 +677,7 @@ impl Launches {
         self.count += trial.launches.len();
         self.clock = Some(trial.clock);
         self.alone = trial.is_alone();
+        self.iterations = trial.turns.iterations[0];
         if let Some(judged) = trial.judged {
             let (change, next) = (judged.change, judged.next);
             self.judged
@@ -685,22 +695,26 @@ impl Launches {
 }
 
 /// Judges a case as the gate does: whether it looked slower, and whether it still does over fresh
-/// layouts. What has more to do is confirmed however it looked, for on one layout that is chance.
+/// layouts. What has more to do is confirmed however it looked, for on one layout that is chance;
+/// `None` where it could not be given more.
 fn twice(
     pair: Pair<'_>,
     method: &Method,
     layouts: &mut Layouts,
     patience: &Patience<'_>,
     longest_s: &mut f64,
-) -> Result<(bool, bool), Stop> {
+) -> Result<Option<(bool, bool)>, Stop> {
     let trial = Trial::run(pair, method, patience, || ())?;
+    if method.extra > 0.0 && !trial.has_extra(method.extra) {
+        return Ok(None);
+    }
     let suspected = trial.verdict() == Verdict::Regressed;
     if !suspected && method.extra == 0.0 {
-        return Ok((false, false));
+        return Ok(Some((false, false)));
     }
     let confirmed = layouts.confirm(pair, &trial, Verdict::Regressed, method, patience)?;
     *longest_s = longest_s.max(confirmed.took.as_secs_f64());
-    Ok((suspected, confirmed.verdict == Verdict::Regressed))
+    Ok(Some((suspected, confirmed.verdict == Verdict::Regressed)))
 }
 
 /// A process that keeps a core busy as long as it is kept.
