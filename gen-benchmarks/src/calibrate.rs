@@ -38,13 +38,15 @@ pub(crate) const KEEP_BUSY: &str = "keep-busy";
 pub(crate) const CALIBRATE_HELP: &str = "\
 Builds HEAD once and compares it with itself: whole runs of the gate, which must not fail, then runs
 in which one side does a part of its iterations again, which must be found. With --busy this is done
-while another process keeps a core busy, and added to what is stored. The result is stored in
+while another process keeps a core busy, and added to what is stored; with --relinked only builds that
+are linked in other orders are compared, in place of what is stored of them. The result is stored in
 assets/calibration.json; `report` makes a section of it, and `gate` holds no case to a limit below
 its noise floor.
 
 Examples:
   gen-benchmarks calibrate                          60 cases, 10 runs, +0.5, 1, 2, 5 and 10 % of work
   gen-benchmarks calibrate --busy                   the same beside a busy process, added to it
+  gen-benchmarks calibrate --relinked               other link orders again, added to it
   gen-benchmarks calibrate --cases 10 --suites 2 --bench intern --out calibration.json";
 
 #[derive(Args, Clone)]
@@ -69,6 +71,9 @@ pub(crate) struct Calibrate {
     /// Keep a core busy meanwhile, and add the outcome to the calibration that is there.
     #[arg(long)]
     busy: bool,
+    /// Only compare builds that are linked in other orders, and add the outcome in the same way.
+    #[arg(long, conflicts_with = "busy")]
+    relinked: bool,
     /// The file to write [default: assets/calibration.json of the workspace].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -125,13 +130,13 @@ pub(crate) fn execute(workspace: &Workspace, arguments: &Calibrate) -> Result<Ex
         extra: 0.0,
     };
     let environment = Environment::capture(&workspace.root);
-    let before = match arguments.busy {
+    let before = match arguments.busy || arguments.relinked {
         true => there(&out, &environment)?,
         false => None,
     };
     let tango = match arguments.peers {
         0 => Err("it was not wanted".to_owned()),
-        _ if arguments.busy => Err("it was asked before".to_owned()),
+        _ if before.is_some() => Err("it was asked before".to_owned()),
         _ => gate_command::interrupted_first(revisions.checked_out()?.build_tango(), &signals)?,
     };
     let mut calibrator = Calibrator {
@@ -142,6 +147,7 @@ pub(crate) fn execute(workspace: &Workspace, arguments: &Calibrate) -> Result<Ex
         builds,
         arguments,
         signals: &signals,
+        commit: environment.commit.clone(),
         calibration: before.unwrap_or_else(|| Calibration::new(environment)),
     };
     calibrator.run()?;
@@ -194,6 +200,7 @@ struct Calibrator<'r> {
     builds: Builds,
     arguments: &'r Calibrate,
     signals: &'r (Sender<Signal>, Receiver<Signal>),
+    commit: Option<String>,
     calibration: Calibration,
 }
 
@@ -207,6 +214,12 @@ impl Calibrator<'_> {
             conditions.retain(|condition| condition.name != busy.name);
             conditions.push(busy);
             return Ok(());
+        }
+        if self.arguments.relinked {
+            let mut launches = HashMap::new();
+            self.equal(0, &mut launches)?;
+            self.learn(&launches);
+            return self.relinked();
         }
         let quiet = self.condition("Quiet", false)?;
         self.calibration.conditions.push(quiet);
@@ -233,6 +246,7 @@ impl Calibrator<'_> {
         let mut launches: HashMap<CaseId, Launches> = HashMap::new();
         let mut condition = Condition {
             name: name.to_owned(),
+            commit: self.commit.clone(),
             seed: self.plan.seed,
             load: String::new(),
             suites: Vec::new(),
@@ -252,10 +266,7 @@ impl Calibrator<'_> {
             condition.suites.push(suite);
         }
         let cores = self.calibration.environment.cores_available.unwrap_or(1);
-        let alone = launches.iter().filter(|(_, launches)| launches.alone);
-        self.alone = alone
-            .map(|(case, launches)| (case.clone(), launches.iterations))
-            .collect();
+        self.learn(&launches);
         self.intervals(&launches, &mut condition);
         let pools: Vec<Pool> = self.pools(&launches);
         let looks = LOOKS.map(|look| look.as_secs_f64());
@@ -280,6 +291,14 @@ impl Calibrator<'_> {
         }
         condition.load = load.sentence(cores);
         Ok(condition)
+    }
+
+    /// Learns which cases run on one thread.
+    fn learn(&mut self, launches: &HashMap<CaseId, Launches>) {
+        let alone = launches.iter().filter(|(_, launches)| launches.alone);
+        self.alone = alone
+            .map(|(case, launches)| (case.clone(), launches.iterations))
+            .collect();
     }
 
     /// One run of the whole gate on equal builds.
@@ -489,6 +508,7 @@ impl Calibrator<'_> {
             }
         }
         self.calibration.relinked = relinked;
+        self.calibration.relinked_at.clone_from(&self.commit);
         Ok(())
     }
 

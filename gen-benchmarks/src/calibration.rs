@@ -38,6 +38,9 @@ pub(crate) struct Calibration {
     pub(crate) conditions: Vec<Condition>,
     /// Builds of the same source in other link orders; empty where they were not tried.
     pub(crate) relinked: Vec<Relinked>,
+    /// The commit whose builds those were.
+    #[serde(default)]
+    pub(crate) relinked_at: Option<String>,
     /// What other tools say of the same cases.
     pub(crate) peers: Vec<Peer>,
     /// How much more was executed where more work was to be, by valgrind's count.
@@ -65,6 +68,9 @@ const STATE_DEPENDENT: f64 = 1.1;
 pub(crate) struct Condition {
     /// "Quiet", or what kept the machine busy.
     pub(crate) name: String,
+    /// The commit that was compared with itself.
+    #[serde(default)]
+    pub(crate) commit: Option<String>,
     /// Decided every random order.
     #[serde(default)]
     pub(crate) seed: u64,
@@ -221,6 +227,7 @@ impl Calibration {
             cases: Vec::new(),
             conditions: Vec::new(),
             relinked: Vec::new(),
+            relinked_at: None,
             peers: Vec::new(),
             proofs: Vec::new(),
         }
@@ -279,6 +286,7 @@ impl Calibration {
         );
         for condition in &self.conditions {
             condition.write(&mut page);
+            self.write_commit(&mut page, condition.commit.as_deref());
         }
         self.write_relinked(&mut page);
         self.write_peers(&mut page);
@@ -286,11 +294,20 @@ impl Calibration {
         page
     }
 
+    /// Names the commit of a part that was measured at another one than the rest.
+    fn write_commit(&self, page: &mut String, commit: Option<&str>) {
+        if let Some(commit) = commit
+            && Some(commit) != self.environment.commit.as_deref()
+        {
+            let _ = writeln!(page, "This part was measured at {commit}.\n");
+        }
+    }
+
     fn write_relinked(&self, page: &mut String) {
         if self.relinked.is_empty() {
             return;
         }
-        page.push_str("### Equal work in other builds\n\n");
+        page.push_str("### Equal work in other builds\n\nBoth builds of a pair are linked in an order of their own, as those of two commits may be. Over fresh layouts means that both are linked again in orders that are the same for both.\n\n");
         page.push_str("| case | what differs | called slower on one layout | over fresh layouts | longest, s |\n|---|---|--:|--:|--:|\n");
         for relinked in &self.relinked {
             let _ = writeln!(
@@ -304,6 +321,7 @@ impl Calibration {
             );
         }
         page.push('\n');
+        self.write_commit(page, self.relinked_at.as_deref());
     }
 
     fn write_peers(&self, page: &mut String) {

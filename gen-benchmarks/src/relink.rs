@@ -4,12 +4,21 @@
 //! While cargo builds, this program stands in for the linker: it runs it and keeps what it was
 //! given, as a kit. A kit is then linked as often as wanted, with the sections of the code in an
 //! order that a seed decides, in about the time that the linker takes.
+//!
+//! Two builds that are compared are linked in the same order, functions of equal size first: what
+//! both have in common then lies at the same places in both, and what differs begins at the same
+//! place, another one in every order.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, anyhow, bail};
+use bench_harness::shuffle;
+use object::elf::FileHeader64;
+use object::read::elf::ElfFile;
+use object::{Endianness, Object as _, ObjectSymbol as _, SymbolKind};
 use serde::{Deserialize, Serialize};
 
 /// The first argument of this program when it stands in for the linker.
@@ -185,12 +194,118 @@ pub(crate) fn keep(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The functions of two builds, by whether both have them in the same size.
+pub(crate) struct Functions {
+    same: Vec<String>,
+    /// Functions that one lacks, or that have another size.
+    other: Vec<String>,
+}
+
+/// At most so many functions of equal size come after those that differ: their sizes decide where
+/// those begin within a line of the cache.
+const AFTER: u64 = 16;
+
+impl Functions {
+    /// Reads the functions of two binaries, base and head.
+    ///
+    /// # Errors
+    ///
+    /// Fails when one has no symbols.
+    pub(crate) fn of(binaries: [&Path; 2]) -> Result<Self> {
+        let [base, head] = [sizes(binaries[0])?, sizes(binaries[1])?];
+        let mut functions = Self {
+            same: Vec::new(),
+            other: Vec::new(),
+        };
+        let added = head.keys().filter(|name| !base.contains_key(*name));
+        for name in base.keys().chain(added) {
+            match base.get(name) == head.get(name) {
+                true => functions.same.push(name.clone()),
+                false => functions.other.push(name.clone()),
+            }
+        }
+        Ok(functions)
+    }
+
+    /// An order for both, as a file for the linker.
+    fn order(&self, seed: u32) -> String {
+        let mut same: Vec<&str> = self.same.iter().map(String::as_str).collect();
+        let mut other: Vec<&str> = self.other.iter().map(String::as_str).collect();
+        shuffle(&mut same, u64::from(seed));
+        shuffle(&mut other, u64::from(seed));
+        let mut random = oorandom::Rand64::new(u128::from(seed));
+        let after = random.rand_range(0..AFTER + 1).min(same.len() as u64) as usize;
+        let (before, after) = same.split_at(same.len() - after);
+        let mut order = String::new();
+        for name in before.iter().chain(&other).chain(after) {
+            order.push_str(name);
+            order.push('\n');
+        }
+        order
+    }
+}
+
+/// The sizes of all functions of a binary; several where a name is that of several functions.
+fn sizes(binary: &Path) -> Result<BTreeMap<String, Vec<u64>>> {
+    let bytes = crate::workspace::read(binary)?;
+    let unreadable = || format!("the symbols of {} cannot be read", binary.display());
+    let file = ElfFile::<FileHeader64<Endianness>>::parse(&*bytes).with_context(unreadable)?;
+    let mut sizes: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for symbol in file.symbols() {
+        if symbol.kind() == SymbolKind::Text && symbol.is_definition() {
+            let name = symbol.name().with_context(unreadable)?;
+            sizes
+                .entry(name.to_owned())
+                .or_default()
+                .push(symbol.size());
+        }
+    }
+    if sizes.is_empty() {
+        bail!(
+            "{} has no symbols (`strip` in its profile?)",
+            binary.display()
+        );
+    }
+    sizes.values_mut().for_each(|sizes| sizes.sort_unstable());
+    Ok(sizes)
+}
+
+/// Links the kits of the binaries of two builds with their code in the same order, to `outs`.
+///
+/// # Errors
+///
+/// As [`relink`].
+pub(crate) fn relink_alike(
+    binaries: [&Path; 2],
+    functions: &Functions,
+    seed: u32,
+    outs: [&Path; 2],
+) -> Result<()> {
+    let order = outs[0].with_extension("order");
+    std::fs::write(&order, functions.order(seed))
+        .with_context(|| format!("cannot write {}", order.display()))?;
+    let option = format!("-Wl,--symbol-ordering-file={}", order.display());
+    for (binary, out) in binaries.into_iter().zip(outs) {
+        let options = [option.as_str(), "-Wl,--no-warn-symbol-ordering"];
+        link(binary, &options, out)?;
+    }
+    Ok(())
+}
+
 /// Links the kit of the binary at `path` with its code in the order of `seed`, to `out`.
 ///
 /// # Errors
 ///
 /// Fails with a sentence when there is no kit, or the linker does not order sections.
 pub(crate) fn relink(path: &Path, seed: u32, out: &Path) -> Result<()> {
+    link(
+        path,
+        &[&format!("-Wl,--shuffle-sections=.text*={seed}")],
+        out,
+    )
+}
+
+fn link(path: &Path, options: &[&str], out: &Path) -> Result<()> {
     let kit = beside(path);
     let text = std::fs::read(kit.join(RECIPE))
         .map_err(|_| anyhow!("what {} was linked from was not kept", path.display()))?;
@@ -205,7 +320,7 @@ pub(crate) fn relink(path: &Path, seed: u32, out: &Path) -> Result<()> {
     };
     let result = Command::new(&recipe.linker)
         .args(&recipe.arguments)
-        .arg(format!("-Wl,--shuffle-sections=.text*={seed}"))
+        .args(options)
         .current_dir(folder)
         .stdin(Stdio::null())
         .output()
@@ -269,6 +384,83 @@ mod tests {
         };
         assert_ne!(linked(1), linked(2));
         assert_eq!(linked(3), linked(3));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_two_builds_share_lies_at_the_same_places_in_both() {
+        let folder = tempfile::tempdir().unwrap();
+        let build = |name: &str, f7: &str| {
+            let functions: String = (0..40)
+                .map(|n| match n {
+                    7 => f7.to_owned(),
+                    _ => format!("int f{n}(int x) {{ return x * {n} + {n}; }}\n"),
+                })
+                .collect();
+            let uses: String = (0..40).map(|n| format!("sum += f{n}(argc);")).collect();
+            let main =
+                format!("int main(int argc, char**v) {{ int sum = 0; {uses} return sum & 1; }}");
+            let source = folder.path().join(format!("{name}.c"));
+            std::fs::write(&source, functions + &main).unwrap();
+            let object = folder.path().join(format!("{name}.o"));
+            let binary = folder.path().join(name);
+            let compiled = Command::new("cc")
+                .args(["-c", "-O1", "-fno-inline", "-ffunction-sections", "-o"])
+                .args([&object, &source])
+                .status();
+            if !compiled.is_ok_and(|status| status.success()) {
+                return None;
+            }
+            let arguments = [
+                "-fuse-ld=lld",
+                object.to_str().unwrap(),
+                "-o",
+                binary.to_str().unwrap(),
+            ];
+            let arguments = arguments.map(OsString::from);
+            let linked = Command::new("cc").args(&arguments).output().unwrap();
+            if !linked.status.success() {
+                return None;
+            }
+            let kits = folder.path().join("kits");
+            store(OsStr::new("cc"), &arguments, &kits).unwrap();
+            keep(&kits.join(name), &beside(&binary)).unwrap();
+            Some(binary)
+        };
+        let base = build("base", "int f7(int x) { return x; }\n");
+        let head = build(
+            "head",
+            "int f7(int x) { for (int n = 0; n < x; n++) x ^= n * x; return x; }\n",
+        );
+        let (Some(base), Some(head)) = (base, head) else {
+            println!("skipped: there is no C compiler, or no lld");
+            return;
+        };
+        let functions = Functions::of([&base, &head]).unwrap();
+        assert_eq!(functions.other, ["f7"]);
+        let mut starts = Vec::new();
+        for seed in 0..4 {
+            let outs = ["base", "head"].map(|name| folder.path().join(format!("{name}-{seed}")));
+            relink_alike([&base, &head], &functions, seed, [&outs[0], &outs[1]]).unwrap();
+            let places = outs.map(|out| {
+                let bytes = std::fs::read(out).unwrap();
+                let file = ElfFile::<FileHeader64<Endianness>>::parse(&*bytes).unwrap();
+                let places = file.symbols().filter_map(|symbol| {
+                    let name = symbol.name().ok()?;
+                    name.starts_with('f')
+                        .then(|| (name.to_owned(), symbol.address()))
+                });
+                places.collect::<BTreeMap<String, u64>>()
+            });
+            let moved = places[0]
+                .iter()
+                .filter(|(name, place)| places[1][*name] != **place);
+            assert!(moved.count() <= AFTER as usize, "{places:?}");
+            assert_eq!(places[0]["f7"], places[1]["f7"]);
+            starts.push(places[0]["f7"]);
+        }
+        starts.dedup();
+        assert!(starts.len() > 1, "{starts:?}");
     }
 
     #[test]
