@@ -8,15 +8,24 @@
 
 mod axis;
 mod bars;
+mod heat;
 mod history;
+mod launches;
 mod line;
+mod multiples;
+mod rows;
 mod svg;
+
+use std::collections::HashSet;
 
 use crate::format::Unit;
 
 pub(crate) use bars::bars;
+pub(crate) use heat::heat;
 pub(crate) use history::{Mark, Step, history};
+pub(crate) use launches::launches;
 pub(crate) use line::line;
+pub(crate) use multiples::multiples;
 
 /// The background a chart is drawn for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +72,7 @@ pub(crate) struct Chart {
     pub(crate) series: Vec<Series>,
 }
 
-/// One line of a line chart, one bar of every group of a bar chart.
+/// One line of a line chart, one row of every group of a bar chart, one row or column of a heat map.
 #[derive(Clone, Debug)]
 pub(crate) struct Series {
     /// Shown beside the line or bar; over about 40 characters, its middle is left out.
@@ -72,9 +81,19 @@ pub(crate) struct Series {
     pub(crate) emphasised: bool,
     /// The values, in any order. A series without values is labelled `no data`.
     pub(crate) points: Vec<Point>,
+    /// The power of x that the values follow, where they do.
+    pub(crate) fit: Option<Fit>,
 }
 
-/// One value with its interval. A point whose `x` or `y` is not finite is left out.
+/// The function `factor * x^exponent`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Fit {
+    pub(crate) factor: f64,
+    pub(crate) exponent: f64,
+}
+
+/// One value with its interval. A point whose `x` or `y` is not finite is not drawn; where there is
+/// room, its note says why there is no value.
 #[derive(Clone, Debug)]
 pub(crate) struct Point {
     /// Position on the x axis; in a bar chart, where its group stands among the others.
@@ -87,9 +106,55 @@ pub(crate) struct Point {
     pub(crate) low: f64,
     /// Upper end of the interval.
     pub(crate) high: f64,
-    /// Stands beside the value, unless empty: `12 instructions`. A line shows the note of its
-    /// last point: `n^1.00`.
+    /// Stands beside the value, unless empty: `12 instructions`; instead of one that is not finite:
+    /// `failed`. Lines have no room for the first.
     pub(crate) note: String,
+    /// What the value is the median of, where a chart of launches shows it; in any order.
+    pub(crate) processes: Vec<f64>,
+}
+
+impl Fit {
+    fn at(&self, x: f64) -> f64 {
+        self.factor * x.powf(self.exponent)
+    }
+
+    /// The exponent as it is written: `n^1.01`.
+    pub(crate) fn exponent_text(&self) -> String {
+        // Without a hundredth there is no sign either.
+        let hundredths = (self.exponent * 100.0).round() + 0.0;
+        format!("n^{:.2}", hundredths / 100.0)
+    }
+}
+
+impl Series {
+    /// The exponent of the fit as it is written.
+    fn power(&self) -> Option<String> {
+        self.fit.map(|fit| fit.exponent_text())
+    }
+
+    /// The last value, and where there is none: `170 µs`, `no data`, `1.2 ms, failed at 1,000`.
+    fn last(&self, unit: Unit) -> String {
+        let drawable = self.points.iter().filter(|point| point.is_drawable());
+        let last = drawable.max_by(|one, other| one.x.total_cmp(&other.x));
+        let absent = self.points.iter();
+        let absent: Vec<&Point> = absent
+            .filter(|point| !point.is_drawable() && !point.note.is_empty())
+            .collect();
+        match (last, &absent[..]) {
+            (None, []) => "no data".to_owned(),
+            (None, [first, ..]) => first.note.clone(),
+            (Some(last), []) => last.value_text(unit),
+            (Some(last), [one]) => {
+                format!("{}, {} at {}", last.value_text(unit), one.note, one.x_label)
+            }
+            (Some(last), [first, ..]) => format!(
+                "{}, {} at {} inputs",
+                last.value_text(unit),
+                first.note,
+                absent.len()
+            ),
+        }
+    }
 }
 
 impl Point {
@@ -118,6 +183,16 @@ impl Chart {
         points.filter(|point| point.is_drawable())
     }
 
+    /// The positions on the x axis as they are written, in order, each once.
+    fn positions(&self) -> Vec<&str> {
+        let all = self.series.iter().flat_map(|series| &series.points);
+        let mut labels: Vec<(f64, &str)> = all.map(|point| (point.x, &*point.x_label)).collect();
+        labels.sort_by(|one, other| one.0.total_cmp(&other.0));
+        let mut seen = HashSet::new();
+        labels.retain(|(_, label)| seen.insert(*label));
+        labels.into_iter().map(|(_, label)| label).collect()
+    }
+
     /// Every value and interval end.
     fn values(&self) -> Vec<f64> {
         let ends = |point: &Point| [point.y, point.interval().0, point.interval().1];
@@ -140,7 +215,10 @@ mod tests {
             y,
             low,
             high,
-            note: "n^1.00".to_owned(),
+            note: "12 instructions".to_owned(),
+            processes: (-3..4)
+                .map(|process| y * (1.0 + relative * f64::from(process) / 3.0))
+                .collect(),
         }
     }
 
@@ -149,6 +227,7 @@ mod tests {
             name: name.to_owned(),
             emphasised: name.ends_with('0'),
             points,
+            fit: None,
         }
     }
 
@@ -216,6 +295,29 @@ mod tests {
             point(2.0, 0.0, 0.0),
             point(3.0, -7.0, 0.1),
         ];
+        let mut failed = many(12, "series-");
+        for (index, series) in failed.series.iter_mut().enumerate() {
+            for point in series.points.iter_mut().take(index) {
+                (point.y, point.note) = (f64::NAN, "failed".to_owned());
+            }
+        }
+        let mut zero = many(5, "series-");
+        for point in zero.series.iter_mut().flat_map(|series| &mut series.points) {
+            (point.y, point.low, point.high) = (0.0, 0.0, 0.0);
+            point.processes.fill(0.0);
+        }
+        let mut named = many(5, "series-");
+        for point in named
+            .series
+            .iter_mut()
+            .flat_map(|series| &mut series.points)
+        {
+            point.x_label = format!("montage-chameleon-2mass-{}", point.x_label);
+        }
+        let mut one_input = many(60, "series-");
+        for series in &mut one_input.series {
+            series.points.truncate(1);
+        }
         vec![
             ("no series", chart(vec![])),
             ("no point", chart(vec![series("empty", vec![])])),
@@ -247,7 +349,45 @@ mod tests {
                 "zero and negative values",
                 chart(vec![series("signed", below_zero)]),
             ),
+            ("5 series", many(5, "series-")),
+            ("failed cases", failed),
+            ("nothing but zero", zero),
+            ("named inputs", named),
+            ("60 series at one input", one_input),
+            ("names of 300 characters", many(5, &long.repeat(8))),
+            ("60 series at 40 inputs", at_inputs(many(60, "series-"), 40)),
+            ("1 series at 40 inputs", at_inputs(many(1, "series-"), 40)),
+            ("7 series at 40 inputs", at_inputs(many(7, "series-"), 40)),
+            ("fitted powers", fitted(many(5, "series-"))),
+            ("60 fitted powers", fitted(many(60, long))),
         ]
+    }
+
+    /// `chart` with as many points a series.
+    fn at_inputs(mut chart: Chart, count: u32) -> Chart {
+        for (series, cost) in chart.series.iter_mut().zip(1..) {
+            let points = (1..=count).map(|x| {
+                let x = f64::from(x * x);
+                point(x, 80.0 + x * f64::from(cost), 0.03)
+            });
+            series.points = points.collect();
+        }
+        chart
+    }
+
+    /// `chart` with values that follow a power, as is said.
+    fn fitted(mut chart: Chart) -> Chart {
+        for (series, cost) in chart.series.iter_mut().zip(1..) {
+            let fit = Fit {
+                factor: f64::from(cost),
+                exponent: 1.0 + f64::from(cost) / 100.0,
+            };
+            series.fit = Some(fit);
+            for (point, shift) in series.points.iter_mut().zip([1.05, 0.93, 1.02, 1.1, 0.95]) {
+                *point = super::tests::point(point.x, fit.at(point.x) * shift, 0.02);
+            }
+        }
+        chart
     }
 
     /// A level up to each point of the first series, and a change after each.
@@ -275,15 +415,61 @@ mod tests {
         )
     }
 
+    /// Every kind of drawing of a chart, with its name.
+    fn drawings(chart: &Chart, theme: Theme) -> [(&'static str, String); 6] {
+        let (steps, marks) = changes(chart);
+        [
+            ("line", line(chart, theme)),
+            ("bars", bars(chart, theme)),
+            ("launches", launches(chart, theme)),
+            ("heat", heat(&ratios(chart), theme)),
+            ("multiples", multiples(chart, theme)),
+            ("history", history(chart, &steps, &marks, theme)),
+        ]
+    }
+
+    /// The chart with ratios to the first series, as a heat map shows them.
+    fn ratios(chart: &Chart) -> Chart {
+        let mut ratios = chart.clone();
+        ratios.y_unit = Unit::Ratio;
+        let Some(first) = chart.series.first() else {
+            return ratios;
+        };
+        for series in &mut ratios.series {
+            for (point, base) in series.points.iter_mut().zip(&first.points) {
+                if point.is_drawable() {
+                    point.note = point.value_text(Unit::Duration);
+                }
+                point.y /= base.y;
+                (point.low, point.high) = (point.low / base.y, point.high / base.y);
+            }
+        }
+        ratios
+    }
+
     /// Calls `check` with every drawing of every hard chart.
-    fn for_all(check: impl Fn(&str, &str)) {
+    fn for_all(themes: &[Theme], check: impl Fn(&str, &str)) {
+        for (name, chart) in hard() {
+            for theme in themes {
+                for (kind, svg) in drawings(&chart, *theme) {
+                    check(&format!("{kind}: {name}"), &svg);
+                }
+            }
+        }
+    }
+
+    /// Run with `CHARTS=FOLDER cargo test -p gen-benchmarks pictures -- --ignored` after every change
+    /// of how charts look, and look at them.
+    #[test]
+    #[ignore = "writes every drawing to the folder that CHARTS names"]
+    fn pictures_to_look_at() {
+        let folder = std::path::PathBuf::from(std::env::var_os("CHARTS").expect("CHARTS is set"));
         for (name, chart) in hard() {
             for theme in [Theme::Light, Theme::Dark] {
-                check(&format!("line: {name}"), &line(&chart, theme));
-                check(&format!("bars: {name}"), &bars(&chart, theme));
-                let (steps, marks) = changes(&chart);
-                let svg = history(&chart, &steps, &marks, theme);
-                check(&format!("history: {name}"), &svg);
+                for (kind, svg) in drawings(&chart, theme) {
+                    let file = format!("{kind} {name} {theme:?}.svg").replace(' ', "-");
+                    std::fs::write(folder.join(file), svg).expect("the folder can be written to");
+                }
             }
         }
     }
@@ -405,7 +591,7 @@ mod tests {
 
     #[test]
     fn every_drawing_is_well_formed_and_says_what_it_shows() {
-        for_all(|name, svg| {
+        for_all(&[Theme::Light, Theme::Dark], |name, svg| {
             let tags = tags(name, svg);
             let root = tags[0].1;
             assert!(
@@ -430,7 +616,7 @@ mod tests {
 
     #[test]
     fn no_text_is_cut_off_or_lies_on_another() {
-        for_all(|name, svg| {
+        for_all(&[Theme::Light], |name, svg| {
             let height = number(tags(name, svg)[0].1, "height");
             let boxes = text_boxes(name, svg);
             for (index, ((left, top, right, bottom), text)) in boxes.iter().enumerate() {
@@ -451,17 +637,49 @@ mod tests {
         });
     }
 
+    /// The corners of lines and areas, and the middles of circles.
+    fn corners(name: &str, svg: &str) -> Vec<(f64, f64)> {
+        let mut corners = vec![];
+        for (_, tag) in tags(name, svg) {
+            let points = attribute(tag, "points").unwrap_or_default();
+            for (x, y) in points.split(' ').filter_map(|point| point.split_once(',')) {
+                let at = [x, y].map(|number| number.parse::<f64>().expect("a number") / 10.0);
+                corners.push((at[0], at[1]));
+            }
+            if tag.starts_with("circle ") {
+                corners.push((number(tag, "cx") / 10.0, number(tag, "cy") / 10.0));
+            }
+        }
+        corners
+    }
+
     #[test]
     fn no_shape_lies_outside() {
-        for_all(|name, svg| {
+        for_all(&[Theme::Light], |name, svg| {
             let height = number(tags(name, svg)[0].1, "height");
-            for (_, tag) in tags(name, svg) {
-                let points = attribute(tag, "points").unwrap_or_default();
-                for (x, y) in points.split(' ').filter_map(|point| point.split_once(',')) {
-                    let at = [x, y].map(|number| number.parse::<f64>().expect("a number") / 10.0);
-                    let inside =
-                        at[0] >= 0.0 && at[0] <= svg::WIDTH && at[1] >= 0.0 && at[1] <= height;
-                    assert!(inside, "{name}: {at:?}");
+            for (x, y) in corners(name, svg) {
+                let inside = x >= 0.0 && x <= svg::WIDTH && y >= 0.0 && y <= height;
+                assert!(inside, "{name}: {x}, {y}");
+            }
+        });
+    }
+
+    #[test]
+    fn no_text_lies_on_a_point_or_on_the_end_of_a_line_or_bar() {
+        for_all(&[Theme::Light], |name, svg| {
+            // Numbers in cells are meant to; what is defined lies where it is used.
+            if name.starts_with("heat") {
+                return;
+            }
+            let shown = svg.split_once("<defs>").map(|(before, defined)| {
+                let after = defined.split_once("</defs>").expect("a closing tag").1;
+                before.to_owned() + after
+            });
+            let corners = corners(name, shown.as_deref().unwrap_or(svg));
+            for ((left, top, right, bottom), text) in text_boxes(name, svg) {
+                for (x, y) in &corners {
+                    let on = *x > left && *x < right && *y > top && *y < bottom;
+                    assert!(!on, "{name}: `{text}` lies on {x}, {y}");
                 }
             }
         });
@@ -470,16 +688,13 @@ mod tests {
     #[test]
     fn same_chart_gives_the_same_bytes() {
         for (name, chart) in hard() {
-            assert_eq!(
-                line(&chart, Theme::Light),
-                line(&chart.clone(), Theme::Light),
-                "{name}"
-            );
-            assert_eq!(
-                bars(&chart, Theme::Dark),
-                bars(&chart.clone(), Theme::Dark),
-                "{name}"
-            );
+            for theme in [Theme::Light, Theme::Dark] {
+                assert_eq!(
+                    drawings(&chart, theme),
+                    drawings(&chart.clone(), theme),
+                    "{name}"
+                );
+            }
         }
     }
 
@@ -487,12 +702,18 @@ mod tests {
     fn scale_that_was_drawn_is_the_scale_that_is_named() {
         let mut chart = many(2, "series-");
         assert!(line(&chart, Theme::Light).contains("· log axes<"));
+        assert!(multiples(&chart, Theme::Light).contains("· log axes<"));
+        assert!(launches(&chart, Theme::Light).contains("· log axis<"));
         let linear = Chart {
             x_scale: Scale::Linear,
             y_scale: Scale::Linear,
             ..chart.clone()
         };
         assert!(line(&linear, Theme::Light).contains("· axes start at 0<"));
+        assert!(bars(&linear, Theme::Light).contains("· axis starts at 0<"));
+        // Series of one input are close to each other, inputs are far apart.
+        assert!(bars(&chart, Theme::Light).contains("every group on its own scale<"));
+        chart.series[0].points[0].y = 1e6;
         assert!(bars(&chart, Theme::Light).contains("· log axis<"));
         chart.series[0].points[0].y = 0.0;
         assert!(line(&chart, Theme::Light).contains("· log x axis, y axis starts at 0<"));
@@ -507,12 +728,60 @@ mod tests {
             series("empty", vec![]),
             series("one", vec![point(1.0, 1.0, 0.1)]),
         ]);
-        for svg in [line(&chart, Theme::Light), bars(&chart, Theme::Light)] {
-            assert!(
-                svg.contains(">empty<") && svg.contains(">no data<"),
-                "{svg}"
-            );
+        for (kind, svg) in &drawings(&chart, Theme::Light)[..5] {
+            assert!(svg.contains(">empty<"), "{kind}: {svg}");
+            let says = svg.contains(">no data<");
+            assert!(says || *kind == "heat", "{kind}: {svg}");
         }
+    }
+
+    #[test]
+    fn failed_case_says_so_and_one_that_was_not_to_be_measured_has_no_row() {
+        let mut failed = point(1.0, f64::NAN, 0.0);
+        failed.note = "failed".to_owned();
+        let chart = chart(vec![
+            series("partly", vec![failed.clone(), point(2.0, 5.0, 0.1)]),
+            series("never", vec![failed]),
+            series("later", vec![point(2.0, 1.0, 0.1)]),
+        ]);
+        for svg in [bars(&chart, Theme::Light), launches(&chart, Theme::Light)] {
+            assert_eq!(svg.matches(">failed<").count(), 2, "{svg}");
+            assert_eq!(svg.matches(">later<").count(), 1, "{svg}");
+        }
+        for svg in [line(&chart, Theme::Light), multiples(&chart, Theme::Light)] {
+            assert!(svg.contains(", failed at 1<"), "{svg}");
+            assert_eq!(svg.matches(">failed<").count(), 1, "{svg}");
+        }
+        let svg = heat(&ratios(&chart), Theme::Light);
+        assert_eq!(svg.matches(">failed<").count(), 2, "{svg}");
+    }
+
+    #[test]
+    fn fitted_exponent_stands_beside_the_name() {
+        let svg = line(&fitted(many(2, "series-")), Theme::Light);
+        let label = |name: &str| svg.split_once(&format!(">{name}")).expect("a label").1;
+        let tspan = |text: &str| {
+            text.split_once("</tspan>")
+                .expect("a second piece")
+                .0
+                .to_owned()
+        };
+        assert!(tspan(label("series-0")).ends_with(">n^1.01"), "{svg}");
+        assert!(tspan(label("series-1")).ends_with(">n^1.02"), "{svg}");
+    }
+
+    #[test]
+    fn panels_share_what_lies_behind_them() {
+        let svg = multiples(&many(60, "series-"), Theme::Dark);
+        assert_eq!(svg.matches("<defs>").count(), 1);
+        assert_eq!(svg.matches("<use href=\"#chart-").count(), 60);
+        let ids: Vec<_> = svg.split(" id=\"").skip(1).collect();
+        let id = ids
+            .iter()
+            .find(|id| id.contains("-behind\""))
+            .expect("an id");
+        let id = id.split('"').next().expect("its value");
+        assert!(svg.contains(&format!("href=\"#{id}\"")), "{id}");
     }
 
     #[test]
@@ -529,7 +798,7 @@ mod tests {
             "{svg}"
         );
         assert!(
-            svg.contains(">1.5× · n^1.00<") && svg.contains(">4.0× · n^1.00<"),
+            svg.contains(">1.5× · 12 instructions<") && svg.contains(">4.0× · 12 instructions<"),
             "{svg}"
         );
         assert_eq!(svg.matches('×').count(), 2, "the best has no ratio: {svg}");

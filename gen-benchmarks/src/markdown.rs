@@ -12,7 +12,7 @@ use bench_harness::stats::Estimate;
 use crate::calibration::Calibration;
 use crate::chart::Theme;
 use crate::format::Unit;
-use crate::plot::draw;
+use crate::plot::{description, draw};
 use crate::publish::Files;
 use crate::report::{ASSETS, CHART_PREFIX, Counted, Outcome, Report, Row, Table};
 use crate::takeaway::{doubts, takeaway};
@@ -235,12 +235,13 @@ fn group(page: &mut String, report: &Report, table: &Table, name: &str) {
         page,
         &format!("**{}** {}\n", text(&info.question), prose(&info.work)),
     );
-    if draw(report, table, Theme::Light).is_some() {
+    if let Some(description) = description(table) {
         write_line(
             page,
             &format!(
-                "<picture><source media=\"(prefers-color-scheme: dark)\" srcset=\"{ASSETS}/{name}{DARK}.svg\"><img alt=\"{} The table below holds the same data.\" src=\"{ASSETS}/{name}.svg\"></picture>\n",
-                attribute(&info.question)
+                "<picture><source media=\"(prefers-color-scheme: dark)\" srcset=\"{ASSETS}/{name}{DARK}.svg\"><img alt=\"{} {}\" src=\"{ASSETS}/{name}.svg\"></picture>\n",
+                attribute(&info.question),
+                attribute(&description)
             ),
         );
     }

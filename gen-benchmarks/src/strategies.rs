@@ -152,7 +152,7 @@ fn choice(text: &mut String, table: &Table, input: &str) {
     }
 }
 
-/// A bar chart for each group, fastest strategy first, with the last part of the group's name.
+/// A chart for each group, fastest strategy first, with the last part of the group's name.
 pub(crate) fn charts(report: &mut Report) -> Vec<(String, String)> {
     for table in &mut report.groups {
         let input = table.inputs.first().cloned().unwrap_or_default();

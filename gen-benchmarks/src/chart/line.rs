@@ -25,6 +25,8 @@ struct Line<'a> {
     /// Sixty lines in a row differ in colour or marker, and lines of one colour in their dashes.
     style: usize,
     name: String,
+    /// `n^1.01`, empty where nothing was fitted.
+    power: String,
     detail: String,
 }
 
@@ -40,13 +42,8 @@ pub(crate) fn line(chart: &Chart, theme: Theme) -> String {
     let (y_axis, y_ticks) =
         Axis::with_ticks(chart.y_scale, chart.y_unit, &y_values, &chart.values(), 7);
 
-    let (x_scale, y_scale) = (x_axis.describe("x "), y_axis.describe("y "));
-    let scales = match (&*x_scale, &*y_scale) {
-        ("log x axis", "log y axis") => "log axes".to_owned(),
-        ("x axis starts at 0", "y axis starts at 0") => "axes start at 0".to_owned(),
-        _ => format!("{x_scale}, {y_scale}"),
-    };
-    let header = page.header(&chart.title, &format!("{} · {scales}", chart.subtitle));
+    let subtitle = format!("{} · {}", chart.subtitle, scales(&x_axis, &y_axis));
+    let header = page.header(&chart.title, &subtitle);
 
     let one_line = lines.len() > TALL_LABELS && label_width(&lines, true) <= NAME_WIDTH;
     let below = if one_line { 0.0 } else { SECOND_LINE };
@@ -105,6 +102,20 @@ pub(crate) fn line(chart: &Chart, theme: Theme) -> String {
         &[(BODY, &chart.x_label)],
     );
 
+    for line in &lines {
+        let color = page.palette.series[line.style % 5];
+        let path = fitted(line, &x_axis, &y_axis);
+        let path: Vec<_> = path
+            .into_iter()
+            .map(|(at, value)| (x(at), y(value)))
+            .collect();
+        page.shapes(
+            " stroke-dasharray=\"10 30\" stroke-linecap=\"round\"",
+            |pen| {
+                pen.path(&path, color, 1.0);
+            },
+        );
+    }
     // What is emphasised is drawn last and lies on top.
     for line in lines.iter().rev() {
         draw_line(&mut page, line, x, y);
@@ -119,6 +130,16 @@ pub(crate) fn line(chart: &Chart, theme: Theme) -> String {
         draw_label(&mut page, line, (names, at), one_line);
     }
     page.finish(chart, bottom + 56.0)
+}
+
+/// What a reader has to know about both axes.
+pub(super) fn scales(x_axis: &Axis, y_axis: &Axis) -> String {
+    let (x_scale, y_scale) = (x_axis.describe("x "), y_axis.describe("y "));
+    match (&*x_scale, &*y_scale) {
+        ("log x axis", "log y axis") => "log axes".to_owned(),
+        ("x axis starts at 0", "y axis starts at 0") => "axes start at 0".to_owned(),
+        _ => format!("{x_scale}, {y_scale}"),
+    }
 }
 
 /// The series, emphasised ones first.
@@ -136,20 +157,33 @@ impl<'a> Line<'a> {
         let drawable = series.points.iter().filter(|point| point.is_drawable());
         let mut points: Vec<&Point> = drawable.collect();
         points.sort_by(|one, other| one.x.total_cmp(&other.x));
-        let detail = match points.last() {
-            None => "no data".to_owned(),
-            Some(last) if last.note.is_empty() => last.value_text(chart.y_unit),
-            Some(last) => format!("{}, {}", last.note, last.value_text(chart.y_unit)),
+        let power = series.power().unwrap_or_default();
+        let beside = match power.is_empty() {
+            true => 0.0,
+            false => svg::width(&[(NAME, ""), (SMALL, &power)]),
         };
-        let name = svg::shorten(&series.name, name_font(series), NAME_WIDTH);
-        let detail = svg::shorten(&detail, SMALL, NAME_WIDTH);
+        let name = svg::shorten(&series.name, name_font(series), NAME_WIDTH - beside);
+        let detail = svg::shorten(&series.last(chart.y_unit), SMALL, NAME_WIDTH);
         Line {
             series,
             points,
             style,
             name,
+            power,
             detail,
         }
+    }
+
+    /// What stands on the first line of the label, or on the only one.
+    fn pieces(&self, one_line: bool) -> Vec<(svg::Font, &str)> {
+        let mut pieces = vec![(name_font(self.series), &*self.name)];
+        if !self.power.is_empty() {
+            pieces.push((SMALL, &self.power));
+        }
+        if one_line {
+            pieces.push((SMALL, &self.detail));
+        }
+        pieces
     }
 }
 
@@ -160,15 +194,8 @@ fn name_font(series: &Series) -> svg::Font {
 /// The width of the widest label in pixels.
 fn label_width(lines: &[Line<'_>], one_line: bool) -> f64 {
     let width = |line: &Line<'_>| {
-        let (name, detail) = (
-            (name_font(line.series), &*line.name),
-            (SMALL, &*line.detail),
-        );
-        if one_line {
-            svg::width(&[name, detail])
-        } else {
-            svg::width(&[name]).max(svg::width(&[detail]))
-        }
+        let first = svg::width(&line.pieces(one_line));
+        first.max(svg::width(&[(SMALL, &line.detail)]))
     };
     lines.iter().map(width).fold(0.0, f64::max)
 }
@@ -251,16 +278,34 @@ fn draw_line(page: &mut Page, line: &Line<'_>, x: impl Fn(f64) -> f64, y: impl F
 fn draw_label(page: &mut Page, line: &Line<'_>, (x, y): (f64, f64), one_line: bool) {
     let color = page.palette.series[line.style % 5];
     page.shapes("", |pen| marker(pen, line.style, (x - MARKER, y), color));
-    let (name, detail) = (
-        (name_font(line.series), &*line.name),
-        (SMALL, &*line.detail),
-    );
-    if one_line {
-        page.text((x, y + 4.0), Anchor::Start, &[name, detail]);
-    } else {
-        page.text((x, y + 4.0), Anchor::Start, &[name]);
-        page.text((x, y + 4.0 + SECOND_LINE), Anchor::Start, &[detail]);
+    page.text((x, y + 4.0), Anchor::Start, &line.pieces(one_line));
+    if !one_line {
+        let below = (x, y + 4.0 + SECOND_LINE);
+        page.text(below, Anchor::Start, &[(SMALL, &line.detail)]);
     }
+}
+
+/// The fitted power between the first and the last position of a line, in as many steps as it needs
+/// to look like a curve; nothing where nothing was fitted.
+fn fitted(line: &Line<'_>, x_axis: &Axis, y_axis: &Axis) -> Vec<(f64, f64)> {
+    let (Some(fit), Some(first), Some(last)) =
+        (&line.series.fit, line.points.first(), line.points.last())
+    else {
+        return vec![];
+    };
+    let is_straight = x_axis.scale == Scale::Log && y_axis.scale == Scale::Log;
+    let steps = if is_straight { 1 } else { 24 };
+    let at = |step: i32| {
+        let share = f64::from(step) / f64::from(steps);
+        let x = match x_axis.scale {
+            Scale::Log => first.x * (last.x / first.x).powf(share),
+            Scale::Linear => first.x + (last.x - first.x) * share,
+        };
+        (x, fit.at(x))
+    };
+    let path = (0..=steps).map(at);
+    path.filter(|(x, y)| x.is_finite() && y.is_finite())
+        .collect()
 }
 
 /// Draws the marker of a style. There are 12, so that together with 5 colours no two of 60 series

@@ -83,6 +83,8 @@ pub(super) struct Palette {
     pub(super) muted: RGBColor,
     /// Grid lines.
     pub(super) grid: RGBColor,
+    /// Areas that stand for neither less nor more.
+    pub(super) none: RGBColor,
     /// Series: blue, vermilion and green by Okabe and Ito, then purple and grey.
     pub(super) series: [RGBColor; 5],
 }
@@ -98,12 +100,14 @@ impl Palette {
                 strong: rgb(0x1f2328),
                 muted: rgb(0x59636e),
                 grid: rgb(0xd1d9e0),
+                none: rgb(0xebeef2),
                 series: [0x0072b2, 0xd55e00, 0x009e73, 0x7a5195, 0x6b7280].map(rgb),
             },
             Theme::Dark => Palette {
                 strong: rgb(0xf0f6fc),
                 muted: rgb(0x9198a1),
                 grid: rgb(0x3d444d),
+                none: rgb(0x2d333b),
                 series: [0x56b4e9, 0xff8c42, 0x3ddbb0, 0xc39bd3, 0x9ca3af].map(rgb),
             },
         }
@@ -144,23 +148,31 @@ impl Page {
 
     /// Writes one or more pieces of text behind each other on one baseline.
     pub(super) fn text(&mut self, at: (f64, f64), anchor: Anchor, pieces: &[(Font, &str)]) {
+        let Palette { strong, muted, .. } = self.palette;
+        let ink = |font: Font| if font.strong { strong } else { muted };
+        let pieces = pieces.iter().map(|&(font, text)| (font, text, ink(font)));
+        self.text_in(at, anchor, &pieces.collect::<Vec<_>>());
+    }
+
+    /// The same with colours, for what does not stand on the page's background.
+    pub(super) fn text_in(
+        &mut self,
+        (x, y): (f64, f64),
+        anchor: Anchor,
+        pieces: &[(Font, &str, RGBColor)],
+    ) {
         let anchor = match anchor {
             Anchor::Start => "",
             Anchor::Middle => " text-anchor=\"middle\"",
             Anchor::End => " text-anchor=\"end\"",
         };
-        for (index, (font, text)) in pieces.iter().enumerate() {
-            let color = hex(if font.strong {
-                self.palette.strong
-            } else {
-                self.palette.muted
-            });
+        for (index, (font, text, color)) in pieces.iter().enumerate() {
+            let color = hex(*color);
             let weight = if font.bold { 600 } else { 400 };
             let size = font.size;
             let look = format!("font-size=\"{size}\" font-weight=\"{weight}\" fill=\"{color}\"");
             let text = escape(text);
             if index == 0 {
-                let (x, y) = at;
                 self.push(format_args!(
                     "<text x=\"{x:.1}\" y=\"{y:.1}\"{anchor} {look}>{text}"
                 ));
@@ -172,7 +184,9 @@ impl Page {
                 ));
             }
         }
-        self.push(format_args!("</text>\n"));
+        if !pieces.is_empty() {
+            self.push(format_args!("</text>\n"));
+        }
     }
 
     /// Draws shapes that share `attributes`, which plotters does not know: dashes, joins.
@@ -196,9 +210,23 @@ impl Page {
         ));
     }
 
+    /// Draws shapes that are seen only where [`reuse`](Self::reuse) puts them.
+    pub(super) fn define(&mut self, id: &str, draw: impl FnOnce(&mut Pen<'_>)) {
+        self.push(format_args!("<defs>\n"));
+        self.shapes(&format!(" id=\"{id}\""), draw);
+        self.push(format_args!("</defs>\n"));
+    }
+
+    /// Shows what was defined as `id`, with its origin at a place of the page.
+    pub(super) fn reuse(&mut self, id: &str, (x, y): (f64, f64)) {
+        self.push(format_args!(
+            "<use href=\"#{id}\" x=\"{x:.1}\" y=\"{y:.1}\"/>\n"
+        ));
+    }
+
     /// The finished document, `height` pixels high.
     pub(super) fn finish(self, chart: &Chart, height: f64) -> String {
-        let id = element_id(&chart.id, self.theme);
+        let id = self.element_id(chart);
         let (title, description) = (escape(&chart.title), escape(&chart.description));
         let (body, muted) = (self.body, hex(self.palette.muted));
         format!(
@@ -208,6 +236,11 @@ impl Page {
              fill=\"{muted}\">\n<title id=\"{id}-title\">{title}</title>\n\
              <desc id=\"{id}-desc\">{description}</desc>\n{body}</svg>\n"
         )
+    }
+
+    /// What the ids of the elements of `chart` begin with.
+    pub(super) fn element_id(&self, chart: &Chart) -> String {
+        element_id(&chart.id, self.theme)
     }
 
     fn push(&mut self, text: std::fmt::Arguments<'_>) {
@@ -261,6 +294,18 @@ fn subpixels((x, y): (f64, f64)) -> (i32, i32) {
     (
         (x * SUBPIXELS).round() as i32,
         (y * SUBPIXELS).round() as i32,
+    )
+}
+
+/// `share` of `over` on `under`.
+pub(super) fn mixed(under: RGBColor, over: RGBColor, share: f64) -> RGBColor {
+    let mix = |under: u8, over: u8| {
+        (f64::from(under) + (f64::from(over) - f64::from(under)) * share).round() as u8
+    };
+    RGBColor(
+        mix(under.0, over.0),
+        mix(under.1, over.1),
+        mix(under.2, over.2),
     )
 }
 
@@ -385,6 +430,26 @@ pub(super) fn shorten(text: &str, font: Font, limit: f64) -> String {
     short
 }
 
+/// `text` in at most `most` lines of at most `limit` pixels, broken behind hyphens and their like;
+/// what is still too long loses its middle.
+pub(super) fn fold(text: &str, font: Font, limit: f64, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = vec![];
+    for part in text.split_inclusive(['-', '_', '/', '.', ':', ',', ' ']) {
+        match lines.last_mut() {
+            Some(line) if text_width(&format!("{line}{part}"), font) <= limit => {
+                line.push_str(part)
+            }
+            _ => lines.push(part.to_owned()),
+        }
+    }
+    if lines.len() > most {
+        let rest = lines.split_off(most.saturating_sub(1)).concat();
+        lines.push(rest);
+    }
+    let lines = lines.iter().map(|line| line.trim());
+    lines.map(|line| shorten(line, font, limit)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -435,6 +500,22 @@ mod tests {
             short.contains('…') && text_width(&short, BODY) <= 100.0,
             "{short}"
         );
+    }
+
+    #[test]
+    fn folded_names_break_at_hyphens_and_never_exceed_their_lines() {
+        assert_eq!(fold("work-stealing", BODY, 60.0, 3), ["work-", "stealing"]);
+        assert_eq!(fold("rayon", BODY, 60.0, 3), ["rayon"]);
+        assert_eq!(fold("", BODY, 60.0, 3), Vec::<String>::new());
+        let long = fold("montage-chameleon-2mass-02d-001", BODY, 60.0, 3);
+        assert_eq!(long.len(), 3, "{long:?}");
+        assert!(
+            long[0].starts_with("mont") && long[2].ends_with("01"),
+            "{long:?}"
+        );
+        for line in long {
+            assert!(text_width(&line, BODY) <= 60.0, "{line}");
+        }
     }
 
     #[test]

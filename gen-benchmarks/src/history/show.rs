@@ -1,6 +1,6 @@
 //! A history as a table for the terminal, as Markdown, as JSON and as charts. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use bench_harness::gate::Change;
@@ -344,7 +344,7 @@ pub(crate) fn json(history: &History) -> String {
 
 /// A file name for the chart of each case that is shown: only letters, digits and hyphens.
 pub(crate) fn pictures(history: &History) -> Vec<Picture> {
-    let mut taken: BTreeMap<String, usize> = BTreeMap::new();
+    let mut taken: BTreeSet<String> = BTreeSet::new();
     let shown = history.cases.iter().enumerate();
     shown
         .filter(|(_, case)| history.is_shown(case))
@@ -361,13 +361,13 @@ pub(crate) fn pictures(history: &History) -> Vec<Picture> {
                     }
                 })
                 .collect();
-            let copy = taken.entry(plain.clone()).or_insert(0);
-            *copy += 1;
-            let name = match *copy {
-                1 => format!("history-{plain}"),
-                // Two hyphens end no other name: the number cannot meet an id that ends so.
-                copy => format!("history-{plain}--{copy}"),
-            };
+            let mut name = format!("history-{plain}");
+            let mut copy = 2;
+            // An id may end like the number of a copy.
+            while !taken.insert(name.clone()) {
+                name = format!("history-{plain}-{copy}");
+                copy += 1;
+            }
             Picture { name, case }
         })
         .collect()
@@ -405,6 +405,7 @@ pub(crate) fn chart(history: &History, case: &Case, theme: Theme) -> String {
         low: point.time.low,
         high: point.time.high,
         note: String::new(),
+        processes: Vec::new(),
     });
     let steps: Vec<Step> = case
         .levels()
@@ -444,6 +445,7 @@ pub(crate) fn chart(history: &History, case: &Case, theme: Theme) -> String {
             name: case.id.to_string(),
             emphasised: false,
             points: points.collect(),
+            fit: None,
         }],
     };
     chart::history(&chart, &steps, &marks, theme)
