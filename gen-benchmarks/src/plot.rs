@@ -19,7 +19,7 @@ const ROWS: usize = 24;
 /// An exponent is fitted to at least this many inputs,
 const FIT_INPUTS: usize = 4;
 /// and named where no time is further from the fit than by this factor.
-const FIT_FACTOR: f64 = 1.2;
+const FIT_FACTOR: f64 = 1.1;
 /// How many series a description names.
 const SPOKEN: usize = 8;
 
@@ -193,7 +193,7 @@ fn subtitle(report: &Report, table: &Table, kind: Kind, has_fit: bool) -> String
         Kind::Bars => vec![format!("{time}, {median}"), lower.to_owned()],
         Kind::Lines if has_fit => vec![
             format!("{time}, {median}"),
-            "dotted: fitted power".to_owned(),
+            "dotted: fitted n^b".to_owned(),
             lower.to_owned(),
         ],
         Kind::Lines => vec![format!("{time}, {median}"), lower.to_owned()],
@@ -258,8 +258,8 @@ fn times(table: &Table, series: &str, kind: Kind) -> Series {
             low: measured.time.low,
             high: measured.time.high,
             note: match measured.instructions {
-                Some(count) if kind == Kind::Bars || kind == Kind::Launches => {
-                    format!("{} instructions", Unit::Count.format(count, 0.0))
+                Some(count) if kind == Kind::Bars => {
+                    format!("{} instr", Unit::Count.format(count, 0.0))
                 }
                 _ => String::new(),
             },

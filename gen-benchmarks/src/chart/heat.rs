@@ -8,8 +8,8 @@ use super::svg::{self, Anchor, BODY, BOLD, Font, MARGIN, NAME, Page, SMALL, WIDT
 use super::{Chart, Point, Theme};
 use crate::format;
 
-/// Names of rows are at most this wide.
-const ROW_NAME: f64 = 260.0;
+/// Names of rows are at most this wide, and less where columns need the room, but not less than that.
+const ROW_NAME: (f64, f64) = (150.0, 260.0);
 /// Names of columns are shortened after this many lines.
 const COLUMN_LINES: usize = 3;
 /// Height of a line of text.
@@ -53,12 +53,12 @@ pub(crate) fn heat(chart: &Chart, theme: Theme) -> String {
     let grid = Grid::new(chart);
     let header = page.header(&chart.title, &chart.subtitle);
 
-    let names: Vec<String> = grid
-        .rows
-        .iter()
-        .map(|name| svg::shorten(name, NAME, ROW_NAME))
-        .collect();
-    let axis = svg::shorten(&chart.x_label, BODY, ROW_NAME);
+    let wanted = wanted(&grid.columns);
+    let room = WIDTH - 2.0 * MARGIN - GAP;
+    let free = (room - wanted * grid.columns.len() as f64).clamp(ROW_NAME.0, ROW_NAME.1);
+    let names = grid.rows.iter().map(|name| svg::shorten(name, NAME, free));
+    let names: Vec<String> = names.collect();
+    let axis = svg::shorten(&chart.x_label, BODY, free);
     let widths = names.iter().map(|name| svg::width(&[(NAME, name)]));
     let names_width = widths.fold(
         if grid.is_flipped {
@@ -69,7 +69,7 @@ pub(crate) fn heat(chart: &Chart, theme: Theme) -> String {
         f64::max,
     );
     let left = MARGIN + names_width + GAP;
-    let (in_block, cell) = columns(grid.columns.len(), WIDTH - MARGIN - left);
+    let (in_block, cell) = columns(grid.columns.len(), WIDTH - MARGIN - left, wanted);
     let row = if grid.rows.len() <= TALL_ROWS {
         38.0
     } else {
@@ -110,9 +110,16 @@ pub(crate) fn heat(chart: &Chart, theme: Theme) -> String {
     page.finish(chart, bottom + 14.0)
 }
 
+/// How wide columns have to be for their numbers and for the longest part of their names.
+fn wanted(columns: &[&str]) -> f64 {
+    let parts = columns.iter().flat_map(|name| svg::parts(name));
+    let widths = parts.map(|part| svg::width(&[(NAME, part)]) + 8.0);
+    widths.fold(CELL.0, f64::max).min(CELL.1)
+}
+
 /// How many of `count` columns stand side by side in `room` pixels, and how wide each is.
-fn columns(count: usize, room: f64) -> (usize, f64) {
-    let most = (room / CELL.0).floor().max(1.0) as usize;
+fn columns(count: usize, room: f64, wanted: f64) -> (usize, f64) {
+    let most = (room / wanted).floor().max(1.0) as usize;
     // Blocks of equal width look better than a full one and a rest.
     let in_block = count.div_ceil(count.div_ceil(most).max(1)).max(1);
     (in_block, (room / in_block as f64).min(CELL.1))
@@ -375,12 +382,23 @@ mod tests {
     }
 
     #[test]
+    fn columns_are_as_wide_as_the_longest_part_of_their_names() {
+        assert_eq!(wanted(&["1", "10"]), CELL.0);
+        assert_eq!(
+            wanted(&["montage-chameleon-2mass-02d-001-with-more"; 40]),
+            wanted(&["chameleon-"])
+        );
+        assert!(wanted(&["sequential"]) > CELL.0);
+        assert_eq!(wanted(&["averylongnamewithoutanybreaks"]), CELL.1);
+    }
+
+    #[test]
     fn columns_are_divided_into_equal_blocks_whose_numbers_fit() {
-        assert_eq!(columns(3, 600.0), (3, CELL.1));
-        assert_eq!(columns(10, 600.0), (10, 60.0));
-        assert_eq!(columns(12, 600.0), (6, CELL.1));
-        assert_eq!(columns(40, 450.0), (7, 450.0 / 7.0));
-        assert_eq!(columns(0, 450.0).0, 1);
-        assert_eq!(columns(4, 10.0).0, 1);
+        assert_eq!(columns(3, 600.0, 60.0), (3, CELL.1));
+        assert_eq!(columns(10, 600.0, 60.0), (10, 60.0));
+        assert_eq!(columns(12, 600.0, 60.0), (6, CELL.1));
+        assert_eq!(columns(40, 450.0, 60.0), (7, 450.0 / 7.0));
+        assert_eq!(columns(0, 450.0, 60.0).0, 1);
+        assert_eq!(columns(4, 10.0, 60.0).0, 1);
     }
 }

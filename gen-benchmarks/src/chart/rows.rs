@@ -383,7 +383,7 @@ fn detail(point: &Point, best: f64, mark: Mark) -> String {
     };
     let note = (!point.note.is_empty()).then(|| point.note.clone());
     let parts: Vec<String> = [ratio, spread, note].into_iter().flatten().collect();
-    short(&parts.join(" · "), DETAIL_WIDTH)
+    svg::shorten(&parts.join(" · "), BODY, DETAIL_WIDTH)
 }
 
 fn name(series: &Series) -> String {

@@ -139,7 +139,7 @@ impl Page {
             self.text((MARGIN, baseline), Anchor::Start, &[(TITLE, &line)]);
             baseline += 20.0;
         }
-        for line in wrap(subtitle, BODY, WIDTH - 2.0 * MARGIN) {
+        for line in wrap_parts(subtitle, BODY, WIDTH - 2.0 * MARGIN) {
             self.text((MARGIN, baseline), Anchor::Start, &[(BODY, &line)]);
             baseline += 16.0;
         }
@@ -384,6 +384,22 @@ fn advance(c: char) -> f64 {
     }
 }
 
+/// `text` in lines of at most `limit` pixels, broken where its parts meet, and inside those that are
+/// longer than a line.
+fn wrap_parts(text: &str, font: Font, limit: f64) -> Vec<String> {
+    let mut lines: Vec<String> = vec![];
+    for part in text.split(" · ") {
+        match lines.last_mut() {
+            Some(line) if text_width(&format!("{line} · {part}"), font) <= limit => {
+                line.push_str(" · ");
+                line.push_str(part);
+            }
+            _ => lines.extend(wrap(part, font, limit)),
+        }
+    }
+    lines
+}
+
 /// `text` in lines of at most `limit` pixels, broken at spaces, or inside a word that is longer
 /// than a line.
 fn wrap(text: &str, font: Font, limit: f64) -> Vec<String> {
@@ -430,11 +446,16 @@ pub(super) fn shorten(text: &str, font: Font, limit: f64) -> String {
     short
 }
 
+/// What a name can be broken into.
+pub(super) fn parts(name: &str) -> impl Iterator<Item = &str> {
+    name.split_inclusive(['-', '_', '/', '.', ':', ',', ' '])
+}
+
 /// `text` in at most `most` lines of at most `limit` pixels, broken behind hyphens and their like;
 /// what is still too long loses its middle.
 pub(super) fn fold(text: &str, font: Font, limit: f64, most: usize) -> Vec<String> {
     let mut lines: Vec<String> = vec![];
-    for part in text.split_inclusive(['-', '_', '/', '.', ':', ',', ' ']) {
+    for part in parts(text) {
         match lines.last_mut() {
             Some(line) if text_width(&format!("{line}{part}"), font) <= limit => {
                 line.push_str(part)
@@ -486,6 +507,19 @@ mod tests {
         );
         assert_eq!(lines.concat().replace(' ', ""), text.replace(' ', ""));
         assert_eq!(wrap("", BODY, 120.0), [""]);
+    }
+
+    #[test]
+    fn parts_stay_whole_where_they_can() {
+        let text = "time a node · lower is better · log axes";
+        let lines = wrap_parts(text, BODY, 200.0);
+        assert_eq!(lines, ["time a node · lower is better", "log axes"]);
+        let lines = wrap_parts(text, BODY, 60.0);
+        assert!(lines.len() > 3, "{lines:?}");
+        assert!(
+            lines.iter().all(|line| text_width(line, BODY) <= 60.0),
+            "{lines:?}"
+        );
     }
 
     #[test]
