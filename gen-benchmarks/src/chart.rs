@@ -658,7 +658,7 @@ mod tests {
         for_all(&[Theme::Light], |name, svg| {
             let height = number(tags(name, svg)[0].1, "height");
             for (x, y) in corners(name, svg) {
-                let inside = x >= 0.0 && x <= svg::WIDTH && y >= 0.0 && y <= height;
+                let inside = (0.0..=svg::WIDTH).contains(&x) && (0.0..=height).contains(&y);
                 assert!(inside, "{name}: {x}, {y}");
             }
         });

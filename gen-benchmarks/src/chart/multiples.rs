@@ -96,10 +96,10 @@ pub(crate) fn multiples(chart: &Chart, theme: Theme) -> String {
                 true => (palette.series[0], 1.5),
                 false => (grey, 0.8),
             };
-            line(pen, &points(series), &place, (color, width));
+            line(pen, &points(series), place, (color, width));
         }
     });
-    let x_labels = x_labels(chart, &x, layout.width);
+    let x_labels = x_labels(chart, x, layout.width);
     for (panel, series) in chart.series.iter().enumerate() {
         let corner = layout.corner(panel);
         page.reuse(&behind, corner);
@@ -111,7 +111,7 @@ pub(crate) fn multiples(chart: &Chart, theme: Theme) -> String {
         };
         let points = points(series);
         page.shapes(" stroke-linejoin=\"round\"", |pen| {
-            line(pen, &points, &at, (color, 2.0));
+            line(pen, &points, at, (color, 2.0));
             for point in &points {
                 let ends = [point.interval().0, point.interval().1];
                 let ends = ends.map(|end| (at(point).0, corner.1 + y(end)));
