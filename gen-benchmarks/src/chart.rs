@@ -36,6 +36,11 @@ pub(crate) enum Theme {
     Dark,
 }
 
+/// The colours of series on this background, as `#rrggbb`.
+pub(crate) fn colours(theme: Theme) -> [String; 5] {
+    svg::Palette::of(theme).series.map(svg::hex)
+}
+
 /// How values are spread over an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scale {

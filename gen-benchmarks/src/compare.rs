@@ -9,6 +9,7 @@ use anyhow::{Result, bail, ensure};
 use bench_harness::comparison::{self, Comparison, Sides};
 use bench_harness::exchange::{Key, Measurement, Quantity};
 use bench_harness::gate::{Conclusion, Metric, Verdict};
+use bench_harness::record::CaseId;
 use clap::Args;
 
 use crate::exchange::{Loaded, load, plain, warn};
@@ -88,7 +89,7 @@ impl Compare {
 }
 
 /// A fraction of what is given in percent.
-fn percent(text: &str) -> Result<f64, String> {
+pub(crate) fn percent(text: &str) -> Result<f64, String> {
     text.parse()
         .ok()
         .filter(|percent| (0.0..1e6).contains(percent))
@@ -112,6 +113,21 @@ pub(crate) fn compare(arguments: &Compare) -> Result<ExitCode> {
 
 /// Compares two files of results and prints what they show.
 pub(crate) fn files(base: &str, head: &str, arguments: &Compare) -> Result<ExitCode> {
+    let filter = arguments.filter.as_deref().unwrap_or("");
+    let (old, new) = sides(base, head, filter, arguments.allow_machine_change)?;
+    let outcome = Outcome::new(&old, &new, arguments.limit);
+    let conclusion = outcome.conclusion(arguments.must_decide);
+    print(&outcome.text(arguments.all, conclusion))?;
+    Ok(ExitCode::from(conclusion.exit_code()))
+}
+
+/// What two files hold of benchmarks whose id contains `filter`, if they may be compared.
+pub(crate) fn sides(
+    base: &str,
+    head: &str,
+    filter: &str,
+    allow_machine_change: bool,
+) -> Result<(Vec<Measurement>, Vec<Measurement>)> {
     let (old, new) = (load(base, None)?, load(head, None)?);
     warn(&old.warnings);
     warn(&new.warnings);
@@ -121,12 +137,11 @@ pub(crate) fn files(base: &str, head: &str, arguments: &Compare) -> Result<ExitC
             "not both files say on which machine they were measured; times of two machines say nothing of a change"
                 .to_owned(),
         ]),
-        Err(difference) if arguments.allow_machine_change => warn(&[difference]),
+        Err(difference) if allow_machine_change => warn(&[difference]),
         Err(difference) => {
             bail!("{head}: {difference}; pass --allow-machine-change to compare anyway")
         }
     }
-    let filter = arguments.filter.as_deref().unwrap_or("");
     let chosen = |name: &str, loaded: Loaded| {
         let (mut kept, commits) = newest(loaded.measurements);
         if commits > 1 {
@@ -142,10 +157,7 @@ pub(crate) fn files(base: &str, head: &str, arguments: &Compare) -> Result<ExitC
         !old.is_empty(),
         "{base} holds no benchmark whose id contains `{filter}`"
     );
-    let outcome = Outcome::new(&old, &new, arguments.limit);
-    let conclusion = outcome.conclusion(arguments.must_decide);
-    print(&outcome.text(arguments.all, conclusion))?;
-    Ok(ExitCode::from(conclusion.exit_code()))
+    Ok((old, new))
 }
 
 /// Whether both sides were measured on one machine, as far as both say; an error names what differs.
@@ -159,7 +171,7 @@ fn machines(old: &Loaded, new: &Loaded) -> Result<bool, String> {
 /// The newest measurement of each metric of each benchmark, and of how many commits there are any.
 fn newest(measurements: Vec<Measurement>) -> (Vec<Measurement>, usize) {
     let mut commits = HashSet::new();
-    let mut places: HashMap<Key, usize> = HashMap::new();
+    let mut places: HashMap<(Key, Option<CaseId>), usize> = HashMap::new();
     let mut kept: Vec<Measurement> = Vec::new();
     for measurement in measurements {
         commits.insert(measurement.commit.clone());
@@ -167,6 +179,8 @@ fn newest(measurements: Vec<Measurement>) -> (Vec<Measurement>, usize) {
             commit: None,
             ..measurement.key()
         };
+        // Cases of two groups may have one id: `a/b` of `c` and `a` of `b/c`.
+        let key = (key, measurement.case.clone());
         let time = |one: &Measurement| one.commit.as_ref().map(|commit| commit.measured_ms);
         match places.get(&key) {
             Some(&place) if time(&kept[place]) > time(&measurement) => {}
@@ -181,21 +195,30 @@ fn newest(measurements: Vec<Measurement>) -> (Vec<Measurement>, usize) {
 }
 
 /// What two sides show.
-struct Outcome<'a> {
+pub(crate) struct Outcome<'a> {
     limit: f64,
-    compared: Vec<(&'a Measurement, Comparison)>,
+    /// What both sides have, as the old one has it.
+    pub(crate) compared: Vec<(&'a Measurement, Comparison)>,
     /// Benchmarks of the old side that the new one lacks.
-    missing: Vec<&'a str>,
+    pub(crate) missing: Vec<&'a str>,
     /// Benchmarks that only the new side has.
-    new: Vec<&'a str>,
+    pub(crate) new: Vec<&'a str>,
     /// Metrics that one side lacks of benchmarks that both have.
     one_sided: usize,
 }
 
 impl<'a> Outcome<'a> {
-    fn new(old: &'a [Measurement], new: &'a [Measurement], limit: f64) -> Self {
+    pub(crate) fn new(old: &'a [Measurement], new: &'a [Measurement], limit: f64) -> Self {
         let key = |one: &'a Measurement| (one.id.as_str(), &one.metric, one.unit.as_str());
-        let heads: HashMap<_, &Measurement> = new.iter().map(|one| (key(one), one)).collect();
+        let mut heads: HashMap<_, Vec<&Measurement>> = HashMap::new();
+        for head in new {
+            heads.entry(key(head)).or_default().push(head);
+        }
+        let head_of = |base: &'a Measurement| {
+            let heads = heads.get(&key(base))?;
+            let same = heads.iter().find(|head| head.case == base.case);
+            same.or(heads.last()).copied()
+        };
         let ids = |side: &'a [Measurement]| {
             side.iter()
                 .map(|one| one.id.as_str())
@@ -213,7 +236,7 @@ impl<'a> Outcome<'a> {
         };
         let pairs: Vec<(&Measurement, &Measurement)> = old
             .iter()
-            .filter_map(|base| Some((base, *heads.get(&key(base))?)))
+            .filter_map(|base| Some((base, head_of(base)?)))
             .collect();
         let sides: Vec<Sides> = pairs
             .iter()
@@ -245,7 +268,7 @@ impl<'a> Outcome<'a> {
         }
     }
 
-    fn count(&self, verdict: Verdict) -> usize {
+    pub(crate) fn count(&self, verdict: Verdict) -> usize {
         let compared = self.compared.iter();
         compared.filter(|(_, one)| one.verdict == verdict).count()
     }
@@ -263,7 +286,8 @@ impl<'a> Outcome<'a> {
         }
     }
 
-    fn text(&self, all: bool, conclusion: Conclusion) -> String {
+    /// What was compared, what matters most first.
+    pub(crate) fn ordered(&self) -> Vec<&(&'a Measurement, Comparison)> {
         let mut compared: Vec<&(&Measurement, Comparison)> = self.compared.iter().collect();
         let size = |one: &Comparison| (one.head / one.base - 1.0).abs();
         let untested = |one: &Comparison| one.reason.is_some() && one.change.is_none();
@@ -273,6 +297,25 @@ impl<'a> Outcome<'a> {
             let order = one.verdict.cmp(&other.verdict);
             order.then(by_test).then_with(by_size)
         });
+        compared
+    }
+
+    /// What a reader of the figures should know.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        let one_sided = (self.one_sided > 0).then(|| {
+            format!(
+                "{} metrics of the old side are not measured on the new one",
+                self.one_sided
+            )
+        });
+        let reading = format!(
+            "limit {}; in brackets intervals of 95 %; visible is the worsening that would have been found 95 times in 100",
+            shown_percent(self.limit)
+        );
+        one_sided.into_iter().chain([reading]).collect()
+    }
+
+    fn text(&self, all: bool, conclusion: Conclusion) -> String {
         let mut rows = vec![
             [
                 "verdict",
@@ -288,7 +331,7 @@ impl<'a> Outcome<'a> {
         ];
         let mut hidden = BTreeMap::new();
         let mut shown = 0;
-        for (measurement, comparison) in compared {
+        for (measurement, comparison) in self.ordered() {
             let inconclusive = comparison.verdict == Verdict::Inconclusive;
             if !all && (comparison.verdict == Verdict::Equivalent || inconclusive && shown >= SHOWN)
             {
@@ -313,20 +356,9 @@ impl<'a> Outcome<'a> {
         }
         list(&mut text, "gone, only on the old side", &self.missing);
         list(&mut text, "new, only on the new side", &self.new);
-        if self.one_sided > 0 {
-            let sentence = format!(
-                "{} metrics of the old side are not measured on the new one",
-                self.one_sided
-            );
-            line(&mut text, &sentence);
+        for remark in self.remarks() {
+            line(&mut text, &remark);
         }
-        line(
-            &mut text,
-            &format!(
-                "limit {}; in brackets intervals of 95 %; visible is the worsening that would have been found 95 times in 100",
-                shown_percent(self.limit)
-            ),
-        );
         let why = match conclusion {
             Conclusion::Pass => "nothing speaks against the change".to_owned(),
             Conclusion::Regression => counted(self.count(Verdict::Regressed), "regression"),
@@ -370,7 +402,8 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-fn row(measurement: &Measurement, comparison: &Comparison) -> [String; 8] {
+/// The cells of a comparison: verdict, benchmark, metric, change, old, new, visible and why.
+pub(crate) fn row(measurement: &Measurement, comparison: &Comparison) -> [String; 8] {
     let verdict = match comparison.verdict {
         Verdict::Regressed => "REGRESSED".to_owned(),
         other => other.to_string(),

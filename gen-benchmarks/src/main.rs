@@ -11,6 +11,7 @@ mod format;
 mod gate;
 mod gate_command;
 mod history;
+mod html;
 mod instructions;
 mod load;
 mod markdown;
@@ -82,13 +83,15 @@ enum Command {
     )]
     Run(Measure),
     /// Write the report of a record.
-    #[command(after_help = "Example: gen-benchmarks report --records nightly.jsonl --out site")]
+    #[command(after_help = html::HELP)]
     Report {
         /// The record to render [default: the last unfiltered one of the standard profile].
         #[arg(long, value_name = "FILE")]
         records: Option<PathBuf>,
         #[command(flatten)]
         output: Output,
+        #[command(flatten)]
+        html: html::Options,
     },
     /// Render the published record again and fail if a byte of the report differs.
     #[command(after_help = "Example: gen-benchmarks check --out site")]
@@ -334,12 +337,22 @@ fn execute(cli: Cli) -> Result<ExitCode> {
             eprintln!("{}", plan.records.display());
             Ok(conclude(&summary, &plan, None))
         }
-        Some(Command::Report { records, output }) => {
+        Some(Command::Report {
+            records,
+            output,
+            html,
+        }) => {
             let records =
                 records.unwrap_or_else(|| default_records(&workspace, Profile::Standard, false));
             let folder = output.out.unwrap_or(workspace.root);
+            // Before anything is replaced: its comparison may be refused.
+            let page = html.page(&records, &folder)?;
             render(&records, &folder)?;
             eprintln!("{}", folder.join("BENCHMARKS.md").display());
+            if let Some((path, page)) = page {
+                publish::write(&path, page.as_bytes())?;
+                eprintln!("{}", path.display());
+            }
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Check(output)) => {
@@ -620,25 +633,27 @@ fn conclude(summary: &Summary, plan: &Plan, folder: Option<&PathBuf>) -> ExitCod
     ExitCode::FAILURE
 }
 
-/// All files of the report of a record.
-fn rendered(records: &Path, folder: &Path) -> Result<publish::Files> {
+/// What a record holds and says.
+fn reported(records: &Path) -> Result<(Vec<record::Entry>, Report)> {
     let read = record::read(records)?;
     let shown = || format!("cannot render {}", records.display());
     if read.truncated {
         bail!("{} ends inside a line; complete it with --resume", shown());
     }
     let report = Report::new(&read.entries).with_context(shown)?;
+    Ok((read.entries, report))
+}
+
+/// All files of the report of a record.
+fn rendered(records: &Path, folder: &Path) -> Result<publish::Files> {
+    let (entries, report) = reported(records)?;
     let calibration = Calibration::read(folder)?;
     let mut files = markdown::files(&report, calibration.as_ref());
     if let Some(calibration) = calibration {
         let path = Path::new(ASSETS).join(CALIBRATION);
         files.insert(path, calibration.to_json().into_bytes());
     }
-    let text: String = read
-        .entries
-        .iter()
-        .map(|entry| entry.to_line() + "\n")
-        .collect();
+    let text: String = entries.iter().map(|entry| entry.to_line() + "\n").collect();
     files.insert(Path::new(ASSETS).join(RECORD), text.into_bytes());
     Ok(files)
 }

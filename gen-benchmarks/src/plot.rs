@@ -79,6 +79,22 @@ pub(crate) fn draw(report: &Report, table: &Table, theme: Theme) -> Option<Strin
     })
 }
 
+/// What a page that draws a group itself shows, as lines or else as bars.
+///
+/// Panels and heat maps are for paper: on a page, series and rows can be hidden instead.
+pub(crate) fn interactive(report: &Report, table: &Table) -> Option<(bool, Chart)> {
+    let shown = Kind::of(table);
+    let kind = match shown {
+        Kind::Lines | Kind::Multiples => Kind::Lines,
+        Kind::Launches | Kind::Bars | Kind::Heat => Kind::Bars,
+    };
+    let mut chart = describe(report, table, kind)?;
+    if shown == Kind::Launches {
+        chart.y_scale = Scale::Log;
+    }
+    Some((kind == Kind::Lines, chart))
+}
+
 /// What the chart of a group shows, for who cannot see it; nothing where there is no chart.
 pub(crate) fn description(table: &Table) -> Option<String> {
     let of = table.of();

@@ -309,7 +309,7 @@ pub(super) fn mixed(under: RGBColor, over: RGBColor, share: f64) -> RGBColor {
     )
 }
 
-fn hex(color: RGBColor) -> String {
+pub(super) fn hex(color: RGBColor) -> String {
     format!("#{:02x}{:02x}{:02x}", color.0, color.1, color.2)
 }
 
