@@ -10,7 +10,7 @@ use bench_harness::stats::Estimate;
 use serde::{Serialize, Serializer};
 
 use super::prose::{pieces, plain};
-use crate::chart::{Chart, Scale, Series};
+use crate::chart::{Chart, Fit, Scale, Series};
 use crate::compare::{self, Outcome};
 use crate::format::Unit;
 use crate::markdown::{self, interval};
@@ -72,6 +72,8 @@ struct Drawing {
     strong: Option<usize>,
     /// How the time of each series grows, where that is known.
     growth: Vec<String>,
+    /// Factor and exponent of the same.
+    fit: Vec<Option<(f64, f64)>>,
     subtitle: String,
     x_label: String,
     y_label: String,
@@ -237,10 +239,11 @@ impl Drawing {
         let drawn: HashMap<&str, &Series> =
             drawn.map(|series| (series.name.as_str(), series)).collect();
         let of = |name: &String| drawn.get(name.as_str());
-        let growth = table.series.iter().map(|name| {
-            let fit = of(name).and_then(|series| series.fit);
-            fit.map_or_else(String::new, |fit| fit.exponent_text())
-        });
+        let fits = table.series.iter();
+        let fits: Vec<Option<Fit>> = fits.map(|name| of(name)?.fit).collect();
+        let growth = fits
+            .iter()
+            .map(|fit| fit.map_or_else(String::new, |fit| fit.exponent_text()));
         let is_strong = |name: &String| of(name).is_some_and(|series| series.emphasised);
         Self {
             is_line,
@@ -248,6 +251,10 @@ impl Drawing {
             log_y: chart.y_scale == Scale::Log,
             strong: table.series.iter().position(is_strong),
             growth: growth.collect(),
+            fit: fits
+                .iter()
+                .map(|fit| fit.map(|fit| (fit.factor, fit.exponent)))
+                .collect(),
             subtitle: chart.subtitle.clone(),
             x_label: chart.x_label.clone(),
             y_label: chart.y_label.clone(),

@@ -363,6 +363,8 @@ function lineChart(group, points, width) {
       }
     }
     const look = `line${line.isStrong ? " strong" : ""} d${Math.floor(line.style / 5) % 4}`;
+    const fit = group.chart.fit[line.series];
+    if (fit) lineOf.append(fitOf(fit, line.own, x, y));
     lineOf.append(draw("path", { class: look, d: path(places("y")) }));
     lineOf.append(...line.own.map((point) => marker(line.style, point.x, point.top)));
     children.push(lineOf);
@@ -381,6 +383,17 @@ function lineChart(group, points, width) {
     });
   }
   return { svg: canvas(width, bottom + 46, group, children), points: shown, leftOut, what: "series" };
+}
+
+/** The power of the position that times follow, from the first to the last of the points. */
+function fitOf([factor, exponent], points, x, y) {
+  const [first, last] = [points[0].position, points.at(-1).position];
+  const STEPS = 24;
+  const places = Array.from({ length: STEPS + 1 }, (_, step) => {
+    const position = first * (last / first) ** (step / STEPS);
+    return [x(position), y(factor * position ** exponent)];
+  });
+  return draw("path", { class: "fit", d: path(places) });
 }
 
 function barChart(group, points, width) {
