@@ -7,6 +7,7 @@ mod chart;
 mod compare;
 mod confirm;
 mod exchange;
+mod findings;
 mod format;
 mod gate;
 mod gate_command;
