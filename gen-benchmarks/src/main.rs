@@ -13,6 +13,7 @@ mod gate;
 mod gate_command;
 mod history;
 mod instructions;
+mod lint;
 mod load;
 mod markdown;
 mod outcome;
@@ -129,6 +130,9 @@ enum Command {
     /// Show what became of each case from commit to commit, and which commit changed it.
     #[command(after_help = history::HELP)]
     History(history::Arguments),
+    /// Find figures that cannot be, or that nobody measured, in records and published reports.
+    #[command(after_help = lint::help())]
+    Lint(lint::Arguments),
     /// Compare unchanged cases with themselves by criterion and tango, and count their false alarms.
     #[command(after_help = peers::HELP)]
     PeerVerdicts(peers::Arguments),
@@ -317,6 +321,7 @@ fn execute(cli: Cli) -> Result<ExitCode> {
             };
         }
         Some(Command::History(arguments)) => return history::history(arguments),
+        Some(Command::Lint(arguments)) => return lint::lint(arguments),
         _ => {}
     }
     let workspace = Workspace::find()?;
@@ -371,7 +376,8 @@ fn execute(cli: Cli) -> Result<ExitCode> {
             | Command::Import(_)
             | Command::Export(_)
             | Command::Compare(_)
-            | Command::History(_),
+            | Command::History(_)
+            | Command::Lint(_),
         ) => unreachable!("done above, without a workspace"),
         Some(Command::List { select }) => {
             let suite = workspace.build(&inputs(&select))?;
@@ -629,6 +635,7 @@ fn rendered(records: &Path, folder: &Path) -> Result<publish::Files> {
         bail!("{} ends inside a line; complete it with --resume", shown());
     }
     let report = Report::new(&read.entries).with_context(shown)?;
+    lint::warn(records, &read.entries);
     let calibration = Calibration::read(folder)?;
     let mut files = markdown::files(&report, calibration.as_ref());
     if let Some(calibration) = calibration {
