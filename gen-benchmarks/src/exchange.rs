@@ -254,7 +254,7 @@ pub(crate) fn load(source: &str, format: Option<Format>) -> Result<Loaded> {
     })
 }
 
-fn text_of(path: &Path) -> Result<String> {
+pub(crate) fn text_of(path: &Path) -> Result<String> {
     let failed = || format!("cannot read {}", path.display());
     let mut bytes = Vec::new();
     let file = File::open(path).with_context(failed)?;
@@ -274,7 +274,7 @@ fn text_of(path: &Path) -> Result<String> {
 }
 
 /// Whether the first line is one of a record.
-fn is_record(text: &str) -> bool {
+pub(crate) fn is_record(text: &str) -> bool {
     let line: Option<serde_json::Value> = text
         .lines()
         .next()

@@ -7,12 +7,14 @@ mod chart;
 mod compare;
 mod confirm;
 mod exchange;
+mod findings;
 mod format;
 mod gate;
 mod gate_command;
 mod history;
 mod html;
 mod instructions;
+mod lint;
 mod load;
 mod markdown;
 mod outcome;
@@ -131,6 +133,9 @@ enum Command {
     /// Show what became of each case from commit to commit, and which commit changed it.
     #[command(after_help = history::HELP)]
     History(history::Arguments),
+    /// Find figures that cannot be, or that nobody measured, in records and published reports.
+    #[command(after_help = lint::help())]
+    Lint(lint::Arguments),
     /// Compare unchanged cases with themselves by criterion and tango, and count their false alarms.
     #[command(after_help = peers::HELP)]
     PeerVerdicts(peers::Arguments),
@@ -319,6 +324,7 @@ fn execute(cli: Cli) -> Result<ExitCode> {
             };
         }
         Some(Command::History(arguments)) => return history::history(arguments),
+        Some(Command::Lint(arguments)) => return lint::lint(arguments),
         _ => {}
     }
     let workspace = Workspace::find()?;
@@ -383,7 +389,8 @@ fn execute(cli: Cli) -> Result<ExitCode> {
             | Command::Import(_)
             | Command::Export(_)
             | Command::Compare(_)
-            | Command::History(_),
+            | Command::History(_)
+            | Command::Lint(_),
         ) => unreachable!("done above, without a workspace"),
         Some(Command::List { select }) => {
             let suite = workspace.build(&inputs(&select))?;
@@ -647,6 +654,7 @@ fn reported(records: &Path) -> Result<(Vec<record::Entry>, Report)> {
 /// All files of the report of a record.
 fn rendered(records: &Path, folder: &Path) -> Result<publish::Files> {
     let (entries, report) = reported(records)?;
+    lint::warn(records, &entries);
     let calibration = Calibration::read(folder)?;
     let mut files = markdown::files(&report, calibration.as_ref());
     if let Some(calibration) = calibration {

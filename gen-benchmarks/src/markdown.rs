@@ -11,6 +11,7 @@ use bench_harness::stats::Estimate;
 
 use crate::calibration::Calibration;
 use crate::chart::Theme;
+use crate::findings::findings;
 use crate::format::Unit;
 use crate::plot::{description, draw};
 use crate::publish::Files;
@@ -70,6 +71,7 @@ fn chart_names(report: &Report) -> Vec<String> {
 fn page(report: &Report, names: &[String], calibration: Option<&Calibration>) -> String {
     let mut page = String::new();
     heading(&mut page, report);
+    key_findings(&mut page, report);
     environment(&mut page, report);
     units(&mut page, report);
     contents(&mut page, report, calibration.is_some());
@@ -129,6 +131,24 @@ pub(crate) fn extent(report: &Report) -> String {
         run.processes,
         run.profile
     )
+}
+
+/// The strongest sentences of the report, where it supports any.
+fn key_findings(page: &mut String, report: &Report) {
+    let findings = findings(report);
+    for (title, sentences) in [
+        ("## Key findings", findings.key),
+        ("## Recommendations", findings.advice),
+    ] {
+        if sentences.is_empty() {
+            continue;
+        }
+        write_line(page, &format!("{title}\n"));
+        for sentence in sentences {
+            write_line(page, &format!("- {sentence}"));
+        }
+        page.push('\n');
+    }
 }
 
 pub(crate) fn environment(page: &mut String, report: &Report) {

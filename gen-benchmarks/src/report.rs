@@ -239,6 +239,11 @@ impl Table {
         }
     }
 
+    /// The id of this series and input.
+    pub(crate) fn case(&self, series: &str, input: &str) -> String {
+        format!("{}/{series}/{input}", self.info.group)
+    }
+
     /// Whether any case ran on more than one thread.
     pub(crate) fn is_parallel(&self) -> bool {
         let mut threads = self.rows.iter().filter_map(|row| row.measured()?.threads);
@@ -288,14 +293,18 @@ impl Table {
         if best.processes.len() < 2 {
             return None;
         }
-        let level = |&(_, other): &(&str, &Measured)| {
-            std::ptr::eq(other, best) || ratio(other, best).is_some_and(|ratio| ratio.low <= 1.0)
+        // Not only the first: where that scatters widely, it cannot be told from slow ones that others beat.
+        let beats = |&(_, rival): &(&str, &Measured), other: &Measured| {
+            !std::ptr::eq(rival, other) && ratio(other, rival).is_none_or(|ratio| ratio.low > 1.0)
+        };
+        let level = |&&(_, other): &&(&str, &Measured)| {
+            std::ptr::eq(other, best) || !ranking.iter().any(|rival| beats(rival, other))
         };
         Some(
             ranking
-                .into_iter()
+                .iter()
                 .filter(level)
-                .map(|(series, _)| series)
+                .map(|&(series, _)| series)
                 .collect(),
         )
     }
@@ -640,6 +649,16 @@ pub(crate) mod tests {
             ("fast", "1", &[100, 110, 100]),
         ]);
         assert_eq!(report.groups[0].fastest("1").unwrap(), ["fast", "slow"]);
+    }
+
+    #[test]
+    fn series_that_a_third_beats_is_not_fastest_because_the_first_scatters() {
+        let report = report(&[
+            ("noisy", "1", &[100, 400, 100]),
+            ("steady", "1", &[150, 150, 150]),
+            ("slow", "1", &[300, 300, 300]),
+        ]);
+        assert_eq!(report.groups[0].fastest("1").unwrap(), ["noisy", "steady"]);
     }
 
     #[test]

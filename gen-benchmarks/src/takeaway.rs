@@ -1,10 +1,14 @@
 //! Sentences computed from a group's figures. Silent where the figures support nothing.
 
+use bench_harness::stats::Estimate;
+
 use crate::format::Unit;
 use crate::markdown::{code, interval};
 use crate::report::{Measured, Row, Table, ratio};
 
 /// What a reader should remember of a group, as Markdown, or nothing.
+///
+/// Ends with the ids of the cases that the figures come from.
 pub(crate) fn takeaway(table: &Table) -> Option<String> {
     let segments = segments(table)?;
     let mut sentences = Vec::new();
@@ -14,9 +18,118 @@ pub(crate) fn takeaway(table: &Table) -> Option<String> {
     let input = table.inputs.last()?;
     let winner = &segments.last()?.series;
     let measured = table.measured(winner, input)?;
-    sentences.push(price(table, winner, input, measured));
-    sentences.extend(growth(table, winner));
+    let mut cases = vec![table.case(winner, input)];
+    for crossover in crossovers(table) {
+        sentences.push(crossover.sentence());
+        cases.extend(crossover.cases(table));
+    }
+    let compared = compared(table, winner, input, measured);
+    cases.extend(compared.iter().map(|(other, _)| table.case(other, input)));
+    sentences.push(price(table, winner, input, measured, compared));
+    if let Some((sentence, other)) = memory(table, winner, input, measured) {
+        sentences.push(sentence);
+        cases.extend(other);
+    }
+    if let Some((sentence, first)) = growth(table, winner) {
+        sentences.push(sentence);
+        cases.push(first);
+    }
+    sentences.push(format!("From {}.", ids(&cases)));
     Some(sentences.join(" "))
+}
+
+/// Ids as code, each once.
+pub(crate) fn ids(cases: &[String]) -> String {
+    let mut seen: Vec<&String> = Vec::new();
+    for case in cases {
+        if !seen.contains(&case) {
+            seen.push(case);
+        }
+    }
+    let ids: Vec<String> = seen.into_iter().map(|case| code(case)).collect();
+    ids.join(", ")
+}
+
+/// Two neighbouring inputs at which different series are measurably the fastest.
+pub(crate) struct Crossover<'a> {
+    pub(crate) before: &'a str,
+    pub(crate) last: &'a str,
+    pub(crate) after: &'a str,
+    pub(crate) first: &'a str,
+    /// How much longer `after` takes at `last`.
+    pub(crate) too_early: Estimate,
+    /// How much longer `before` takes at `first`.
+    pub(crate) too_late: Estimate,
+}
+
+/// Where the fastest series changes along numeric inputs.
+///
+/// Only series that were measured on both sides, and measurably change places, count; inputs at
+/// which nobody can be told apart lie within the change.
+pub(crate) fn crossovers(table: &Table) -> Vec<Crossover<'_>> {
+    let mut found = Vec::new();
+    if !table.numeric() {
+        return found;
+    }
+    let mut known: Option<(&str, &str)> = None;
+    for input in &table.inputs {
+        let fastest = table.fastest(input).unwrap_or_default();
+        let [winner] = fastest[..] else {
+            continue;
+        };
+        if let Some((before, last)) = known
+            && before != winner
+        {
+            let against = |slow: &str, fast: &str, input: &str| {
+                let (slow, fast) = (table.measured(slow, input)?, table.measured(fast, input)?);
+                ratio(slow, fast).filter(|ratio| ratio.low > 1.0)
+            };
+            if let (Some(too_early), Some(too_late)) = (
+                against(winner, before, last),
+                against(before, winner, input),
+            ) {
+                found.push(Crossover {
+                    before,
+                    last,
+                    after: winner,
+                    first: input,
+                    too_early,
+                    too_late,
+                });
+            }
+        }
+        known = Some((winner, input));
+    }
+    found
+}
+
+impl Crossover<'_> {
+    fn sentence(&self) -> String {
+        format!(
+            "Between {} and {} the fastest changes from {} to {}: before, {} takes {} as long, and then {} {}.",
+            code(self.last),
+            code(self.first),
+            code(self.before),
+            code(self.after),
+            code(self.after),
+            interval(Unit::Ratio, &self.too_early),
+            code(self.before),
+            interval(Unit::Ratio, &self.too_late)
+        )
+    }
+
+    /// The four cases that it is told from.
+    pub(crate) fn cases(&self, table: &Table) -> Vec<String> {
+        let inputs = [self.last, self.first].into_iter();
+        inputs
+            .flat_map(|input| [self.before, self.after].map(|series| table.case(series, input)))
+            .collect()
+    }
+
+    /// How much the better choice gains at least, on the side where it gains less.
+    pub(crate) fn gain(&self) -> f64 {
+        self.too_early.low.min(self.too_late.low)
+    }
 }
 
 /// Neighbouring inputs at which one series is the fastest, or not measurably slower.
@@ -99,8 +212,32 @@ fn winners(table: &Table, segments: &[Segment]) -> String {
     }
 }
 
-/// What the fastest series costs at the last input, and how the baseline or the next compares.
-fn price(table: &Table, winner: &str, input: &str, measured: &Measured) -> String {
+/// The baseline, or the next where the winner is the baseline, if it measurably takes longer.
+pub(crate) fn compared<'a>(
+    table: &'a Table,
+    winner: &str,
+    input: &str,
+    measured: &Measured,
+) -> Option<(&'a str, Estimate)> {
+    let (other, slower) = match table.info.baseline.as_deref() {
+        Some(baseline) if baseline != winner => (baseline, table.measured(baseline, input)?),
+        _ => table
+            .ranking(input)
+            .into_iter()
+            .find(|&(series, _)| series != winner)?,
+    };
+    let factor = ratio(slower, measured)?;
+    (factor.low > 1.0).then_some((other, factor))
+}
+
+/// What the fastest series costs at the last input, and how another compares.
+fn price(
+    table: &Table,
+    winner: &str,
+    input: &str,
+    measured: &Measured,
+    compared: Option<(&str, Estimate)>,
+) -> String {
     let place = match table.inputs.len() {
         1 => String::new(),
         _ => format!("At {} ", code(input)),
@@ -130,19 +267,7 @@ fn price(table: &Table, winner: &str, input: &str, measured: &Measured) -> Strin
             }
         };
     }
-    let compared = match table.info.baseline.as_deref() {
-        Some(baseline) if baseline != winner => {
-            table.measured(baseline, input).map(|m| (baseline, m))
-        }
-        _ => table
-            .ranking(input)
-            .into_iter()
-            .find(|&(series, _)| series != winner),
-    };
-    if let Some((other, slower)) = compared
-        && let Some(factor) = ratio(slower, measured)
-        && factor.low > 1.0
-    {
+    if let Some((other, factor)) = compared {
         sentence += &format!(
             "; {} takes {} as long",
             code(other),
@@ -152,25 +277,100 @@ fn price(table: &Table, winner: &str, input: &str, measured: &Measured) -> Strin
     sentence + "."
 }
 
-/// How the time of a series grows.
-fn growth(table: &Table, series: &str) -> Option<String> {
-    let exponent = table.growth(series)?;
+/// Bytes of each element, of the winner and of the series whose peak is lowest, and its case.
+///
+/// Silent where an iteration handles one element, allocates nothing or frees most at once.
+fn memory(
+    table: &Table,
+    winner: &str,
+    input: &str,
+    measured: &Measured,
+) -> Option<(String, Option<String>)> {
+    let elements = measured.held_elements;
+    let counted = measured.allocations?;
+    let divisor = match table.info.per_element {
+        true => 1.0,
+        false => elements as f64,
+    };
+    let peak = |measured: &Measured| {
+        let peak = measured.allocations?.peak_bytes / measured.held_elements as f64;
+        peak.is_finite().then_some(peak)
+    };
+    let own = peak(measured)?;
+    // What is freed at once has a peak that says nothing of an element.
+    let kept = |own: f64, bytes: f64| own >= bytes / 2.0;
+    if elements < 2 || counted.bytes <= 0.0 || !kept(own, counted.bytes / divisor) {
+        return None;
+    }
+    let mut sentence = format!(
+        "{} asks for {} {} and has {} {} at its peak",
+        code(winner),
+        Unit::Bytes.format(counted.bytes / divisor, 0.0),
+        table.element(),
+        Unit::Bytes.format(own, 0.0),
+        table.element()
+    );
+    let lowest = table
+        .ranking(input)
+        .into_iter()
+        .filter_map(|(series, measured)| Some((series, peak(measured)?)))
+        .min_by(|(_, one), (_, other)| one.total_cmp(other))
+        .filter(|&(_, lowest)| lowest < own);
+    if let Some((series, lowest)) = lowest {
+        sentence += &format!(
+            "; {} has the lowest, {} {}",
+            code(series),
+            Unit::Bytes.format(lowest, 0.0),
+            table.element()
+        );
+    }
+    Some((
+        sentence + ".",
+        lowest.map(|(series, _)| table.case(series, input)),
+    ))
+}
+
+/// Inputs over which a growth is told: with three, a bend looks like a power.
+const GROWTH_INPUTS: usize = 4;
+
+/// The exponent with which the time of a series grows, and the case that it begins with.
+pub(crate) fn exponent(table: &Table, series: &str) -> Option<(Estimate, String)> {
+    let inputs = table.inputs.iter();
+    let measured: Vec<&String> = inputs
+        .filter(|input| table.measured(series, input).is_some())
+        .collect();
+    if measured.len() < GROWTH_INPUTS {
+        return None;
+    }
+    Some((table.growth(series)?, table.case(series, measured[0])))
+}
+
+/// How the time of a series grows, and the case that it begins with.
+fn growth(table: &Table, series: &str) -> Option<(String, String)> {
+    let (exponent, first) = exponent(table, series)?;
     let time = match table.info.per_element {
         true => format!("Its time {}", table.element()),
         false => "Its time".to_owned(),
     };
-    if exponent.low <= 0.0 && exponent.high >= 0.0 {
-        return Some(format!("{time} does not measurably depend on the input."));
-    }
-    let verb = if exponent.point < 0.0 {
-        "falls"
-    } else {
-        "grows"
+    let sentence = match () {
+        () if exponent.low <= 0.0 && exponent.high >= 0.0 => {
+            format!("{time} does not measurably depend on the input.")
+        }
+        () => format!("{time} {}.", power(&exponent)),
     };
-    Some(format!(
-        "{time} {verb} as n^{:.2} ({:.2}..{:.2}).",
+    Some((sentence, first))
+}
+
+/// `grows as n^1.02 (0.99..1.05)`.
+pub(crate) fn power(exponent: &Estimate) -> String {
+    let verb = match exponent.point < 0.0 {
+        true => "falls",
+        false => "grows",
+    };
+    format!(
+        "{verb} as n^{:.2} ({:.2}..{:.2})",
         exponent.point, exponent.low, exponent.high
-    ))
+    )
 }
 
 /// The rows of a group over numbers of workers that are faster than `cores` cores can be.
@@ -245,16 +445,106 @@ mod tests {
         );
     }
 
+    /// A takeaway has none of these.
+    #[track_caller]
+    fn check_silent(cases: &[(&str, &str, &[u64])], parts: &[&str]) {
+        let sentence = takeaway(&report(cases).groups[0]).expect("a takeaway");
+        for part in parts {
+            assert!(!sentence.contains(part), "`{part}` is in: {sentence}");
+        }
+    }
+
     #[test]
-    fn growth_is_fitted_over_three_inputs() {
+    fn growth_is_fitted_over_four_inputs_and_named_with_its_first_case() {
+        let cases: [(&str, &str, &[u64]); 4] = [
+            ("slow", "10", &[100, 100]),
+            ("slow", "100", &[10_000, 10_000]),
+            ("slow", "1000", &[1_000_000, 1_000_000]),
+            ("slow", "10000", &[100_000_000, 100_000_000]),
+        ];
+        let said = [
+            "Its time grows as n^2.00 (2.00..2.00).",
+            "From `walk/chain/slow/10000`, `walk/chain/slow/10`.",
+        ];
+        check(&cases, &said);
+        check_silent(&cases[..3], &["grows", "slow/10`"]);
+    }
+
+    #[test]
+    fn crossover_is_told_where_both_sides_are_measurable() {
+        let cases: [(&str, &str, &[u64]); 4] = [
+            ("slow", "10", &[100, 101]),
+            ("fast", "10", &[200, 210]),
+            ("slow", "100", &[4_000, 4_100]),
+            ("fast", "100", &[1_000, 1_020]),
+        ];
+        let said = [
+            "Between `10` and `100` the fastest changes from `slow` to `fast`: before, `fast` takes 2.04× (2.00..2.08) as long, and then `slow` 4.010× (4.000..4.020).",
+            "`walk/chain/slow/10`, `walk/chain/fast/10`, `walk/chain/slow/100`",
+        ];
+        check(&cases, &said);
+        let tied: &[(&str, &str, &[u64])] = &[
+            ("slow", "10", &[100, 201]),
+            ("fast", "10", &[200, 110]),
+            cases[2],
+            cases[3],
+        ];
+        check_silent(tied, &["Between"]);
+        let named = cases.map(|(series, input, times)| match input {
+            "10" => (series, "ten", times),
+            _ => (series, input, times),
+        });
+        check_silent(&named, &["Between"]);
+    }
+
+    #[test]
+    fn inputs_where_nobody_wins_lie_within_a_crossover() {
         check(
             &[
-                ("slow", "10", &[100, 100]),
-                ("slow", "100", &[10_000, 10_000]),
-                ("slow", "1000", &[1_000_000, 1_000_000]),
+                ("slow", "10", &[100, 101]),
+                ("fast", "10", &[200, 210]),
+                ("slow", "50", &[600, 640]),
+                ("fast", "50", &[640, 600]),
+                ("slow", "100", &[4_000, 4_100]),
+                ("fast", "100", &[1_000, 1_020]),
             ],
-            &["Its time grows as n^2.00 (2.00..2.00)."],
+            &["Between `10` and `100` the fastest changes"],
         );
+    }
+
+    #[test]
+    fn memory_is_told_of_an_element_where_it_was_counted() {
+        // An iteration of these records handles 10 elements, asks for 2048 B and peaks at 1 KiB.
+        let cases: &[(&str, &str, &[u64])] =
+            &[("slow", "1", &[400, 410]), ("fast", "1", &[100, 101])];
+        check(
+            cases,
+            &["`fast` asks for 205 B a node and has 102 B a node at its peak."],
+        );
+        let mut entries = crate::report::tests::entries(cases);
+        let mut told = |change: fn(&mut bench_harness::record::Record)| {
+            for entry in &mut entries {
+                if let bench_harness::record::Entry::Case(record) = entry {
+                    change(record);
+                }
+            }
+            let report = crate::report::Report::new(&entries).unwrap();
+            takeaway(&report.groups[0]).unwrap()
+        };
+        let lower = told(|record| {
+            if let ("slow", Some(counted)) = (&*record.case.series, &mut record.allocations) {
+                counted.peak_bytes = 512;
+            }
+        });
+        let part = "102 B a node at its peak; `slow` has the lowest, 51.2 B a node.";
+        assert!(lower.contains(part), "{lower}");
+        let single = told(|record| record.elements = 1);
+        assert!(!single.contains("at its peak"), "{single}");
+        let uncounted = told(|record| {
+            record.elements = 10;
+            record.allocations = None;
+        });
+        assert!(!uncounted.contains("at its peak"), "{uncounted}");
     }
 
     #[test]
