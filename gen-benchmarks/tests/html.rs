@@ -321,7 +321,7 @@ fn fragment_filters_sorts_and_chooses_a_theme() {
     in_order(
         table,
         &[
-            "4.05 µs", "1.01 µs", "2.01 µs", "405 µs", "91.0 µs", "</table>",
+            "4.05 µs", "1.01 µs", "2.01 µs", "405 µs", "91 µs", "</table>",
         ],
     );
 
