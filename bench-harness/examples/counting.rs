@@ -72,12 +72,10 @@ fn round(threads: usize, allocator: &(impl GlobalAlloc + Sync)) -> f64 {
 fn blocks(allocator: &impl GlobalAlloc) {
     let layout = Layout::new::<[u64; 8]>();
     for _ in 0..BLOCKS {
-        // SAFETY: the layout has a size, and the block is freed once, with the allocator and the
-        // layout that it came from.
-        unsafe {
-            let block = black_box(allocator.alloc(black_box(layout)));
-            assert!(!block.is_null(), "there are 64 bytes");
-            allocator.dealloc(block, layout);
-        }
+        // SAFETY: the layout has a size.
+        let block = black_box(unsafe { allocator.alloc(black_box(layout)) });
+        assert!(!block.is_null(), "there are 64 bytes");
+        // SAFETY: the block is freed once, with the allocator and the layout that it came from.
+        unsafe { allocator.dealloc(block, layout) };
     }
 }

@@ -389,7 +389,7 @@ impl Calibrator<'_> {
 
     /// How long iterations take in long turns, in which a processor can learn an input.
     fn long_turns(&mut self) -> Result<()> {
-        eprintln!("turns of 32 ms");
+        eprintln!("long turns");
         let patience = self.patience();
         let (pairs, _) = gate::matched(&self.plan, &self.builds.suites)?;
         let mut ratios = HashMap::new();

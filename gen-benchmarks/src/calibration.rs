@@ -56,7 +56,7 @@ pub(crate) struct CaseNoise {
     pub(crate) launch_deviation: f64,
     /// The smallest slowdown that is found with a probability of 95 % when the last look is over.
     pub(crate) floor: f64,
-    /// Time of an iteration in turns of 0.25 ms over that in turns of 32 ms.
+    /// Time of an iteration in the gate's turns over that in turns many times as long.
     pub(crate) short_over_long: Option<f64>,
 }
 

@@ -426,7 +426,7 @@ pub(crate) fn iteration_ns(
 /// Turns in which a processor has time to learn an input, as so many of the usual ones.
 const LONG: u64 = 128;
 
-/// The time of an iteration in turns of [`TURN`] over that in turns of 32 ms.
+/// The time of an iteration in turns of [`TURN`] over that in turns [`LONG`] times as long.
 pub(crate) fn short_over_long(
     pair: Pair<'_>,
     core: Option<usize>,
