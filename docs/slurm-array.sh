@@ -6,7 +6,8 @@
 #   sbatch --dependency=afterany:"$array" docs/slurm-merge.sh "$array"
 #
 # Its arguments go to `gen-benchmarks run`. Records go to RECORDS (default: bench-records) in a folder
-# named after the job; a task that is started again goes on where it stopped.
+# named after the job; a task that is started again goes on where it stopped. GEN_BENCHMARKS is the
+# command, for workspaces that do not hold it themselves.
 #
 #SBATCH --job-name=bench-shard
 #SBATCH --output=bench-shard-%A-%a.log
@@ -26,6 +27,7 @@ mkdir -p "$folder"
 resume=()
 [[ -e $record ]] && resume=(--resume)
 
+read -ra command <<<"${GEN_BENCHMARKS:-cargo run -p gen-benchmarks --}"
 # cargo waits here for tasks that build in the same folder.
-cargo run -p gen-benchmarks -- run \
+"${command[@]}" run \
     --shard "$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT" --records "$record" "${resume[@]}" "$@"

@@ -9,8 +9,8 @@ set -euo pipefail
 cd "$SLURM_SUBMIT_DIR"
 folder=${RECORDS:-bench-records}/${1:?give the id of the job array}
 shift
+read -ra command <<<"${GEN_BENCHMARKS:-cargo run -p gen-benchmarks --}"
 # 1: some cases have failed, and the report says which.
-cargo run -p gen-benchmarks -- merge "$folder"/shard-*.jsonl --out "$folder/merged.jsonl" "$@" ||
-    test $? -eq 1
-cargo run -p gen-benchmarks -- report --records "$folder/merged.jsonl" --out "$folder/report"
+"${command[@]}" merge "$folder"/shard-*.jsonl --out "$folder/merged.jsonl" "$@" || test $? -eq 1
+"${command[@]}" report --records "$folder/merged.jsonl" --out "$folder/report"
 echo "$folder/report/BENCHMARKS.md"
