@@ -33,6 +33,7 @@ pub mod policy;
 pub mod record;
 pub mod sequential;
 pub mod server;
+pub mod shard;
 pub mod stats;
 pub mod trace;
 pub mod workload;

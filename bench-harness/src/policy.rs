@@ -1,4 +1,5 @@
-//! What a workspace says of its gate: which change matters for which case, and what is allowed.
+//! What a workspace says of its gate: which change matters for which case, and what is allowed; and
+//! the figures that its cases should reach.
 //!
 //! ```toml
 //! [levels]                  # a change over so many percent ...
@@ -23,10 +24,25 @@
 //! change = 4.0              # up to so many percent; inf: however many
 //! reason = "hashing got a second round against collisions"
 //! until = 2027-01-31        # the last day on which it holds
+//!
+//! [[target]]                # the report says whether all cases reach it
+//! name = "an empty node costs what a call of a closure does"
+//! cases = "dag-floor/*/adaptive-1/*"
+//! metric = "time"           # as the report's tables tell it: of an iteration, or of an element
+//! at_most = 1.3             # or at_least; times as much as ...
+//! of = "floor"              # this series of the same group at the same input
+//!
+//! [[target]]
+//! name = "an allocation takes no longer than in a published arena"
+//! cases = "arena-alloc/bump/64"
+//! metric = "time"
+//! at_most = "32 ns"         # ns, us, ms, s; of bytes and peak B, KiB, MiB, GiB; of others a number
 //! ```
 //!
-//! Everything may be left out, but for `cases` and all keys of an `[[allow]]`.
+//! Everything may be left out, but for `cases` and all keys of an `[[allow]]` and of a `[[target]]`;
+//! a target has either `at_most` or `at_least`, and `of` only where it is a ratio.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 
@@ -52,6 +68,38 @@ pub struct Policy {
     levels: Levels,
     limits: Vec<Limit>,
     allows: Vec<Allow>,
+    targets: Vec<Target>,
+}
+
+/// A figure that cases should reach.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// What it is about, for a reader.
+    pub name: String,
+    /// Which figure of the cases.
+    pub metric: Metric,
+    /// What the figure should be.
+    pub bound: Bound,
+    cases: Cases,
+    of_place: Place,
+}
+
+/// Where a figure should lie.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bound {
+    /// In the unit of the metric (nanoseconds, bytes, elements a second, a number), or a ratio.
+    pub value: f64,
+    /// Whether the figure should be at least so much rather than at most.
+    pub is_least: bool,
+    /// The series of the same group and input whose figure is the unit, where it is a ratio.
+    pub of: Option<String>,
+}
+
+impl Target {
+    /// Whether it is about a case.
+    pub fn is_about(&self, case: &CaseId) -> bool {
+        self.cases.glob.is_match(case.to_string())
+    }
 }
 
 /// What holds for one metric of one case.
@@ -194,6 +242,7 @@ impl Default for Policy {
             },
             limits: Vec::new(),
             allows: Vec::new(),
+            targets: Vec::new(),
         }
     }
 }
@@ -219,17 +268,25 @@ impl Policy {
         }
     }
 
+    /// The figures that cases should reach, in the order of the file.
+    pub fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
     /// Whether the file fits the `cases` that there are, and the day.
     ///
     /// # Errors
     ///
-    /// Returns every entry that is about no case, or that is over.
+    /// Returns every entry that is about no case, that compares with a series that is not there, or
+    /// that is over.
     pub fn check(&self, cases: &[CaseId], today: Date) -> Result<(), Vec<PolicyError>> {
         let ids: Vec<String> = cases.iter().map(CaseId::to_string).collect();
         let limits = self.limits.iter().map(|limit| &limit.cases);
         let allows = self.allows.iter().map(|allow| &allow.cases);
+        let targets = self.targets.iter().map(|target| &target.cases);
         let idle = limits
             .chain(allows)
+            .chain(targets)
             .filter(|cases| !ids.iter().any(|id| cases.glob.is_match(id)));
         let idle = idle.map(|cases| {
             let reason = format!(
@@ -246,7 +303,11 @@ impl Policy {
             );
             (place, reason)
         });
-        let mut faults: Vec<(Place, String)> = idle.chain(over).collect();
+        let alone = self
+            .targets
+            .iter()
+            .filter_map(|target| alone(target, cases));
+        let mut faults: Vec<(Place, String)> = idle.chain(over).chain(alone).collect();
         faults.sort();
         match faults.is_empty() {
             true => Ok(()),
@@ -367,6 +428,25 @@ impl Levels {
     }
 }
 
+/// Where a target's series is missing beside a case that is to be compared with it.
+fn alone(target: &Target, cases: &[CaseId]) -> Option<(Place, String)> {
+    let of = target.bound.of.as_ref()?;
+    let there: HashSet<(&str, &str)> = cases
+        .iter()
+        .filter(|case| case.series == *of)
+        .map(|case| (case.group.as_str(), case.input.as_str()))
+        .collect();
+    let alone = cases
+        .iter()
+        .find(|case| target.is_about(case) && !there.contains(&(&*case.group, &*case.input)))?;
+    let reason = format!(
+        "of = \"{}\" is no series beside case `{}`; name one of the same group that has its input",
+        one_line(of),
+        one_line(&alone.to_string())
+    );
+    Some((target.of_place, reason))
+}
+
 /// How much worse it became, as a fraction: negative for better, infinite from nothing to something,
 /// `None` where that is not known.
 fn worsening(finding: &Finding) -> Option<f64> {
@@ -419,6 +499,16 @@ fn error(file: &str, (line, column): Place, reason: String) -> PolicyError {
     }
 }
 
+/// A text on one line, cut where nobody would read on.
+fn one_line(text: &str) -> String {
+    let clean = |c: char| if c.is_control() { ' ' } else { c };
+    let mut shown: String = text.chars().map(clean).take(QUOTED).collect();
+    if text.chars().nth(QUOTED).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
 /// Line and column of a byte.
 fn place(text: &str, start: usize) -> Place {
     let mut start = start.min(text.len());
@@ -455,6 +545,16 @@ const LEVELS: [Level; 4] = [
 const DIRECTIONS: [Direction; 2] = [Direction::Worse, Direction::Either];
 const TIERS: [Tier; 3] = [Tier::Change, Tier::Nightly, Tier::Release];
 
+/// What a report measures: time on all cores is a matter of the gate.
+const TARGETED: [Metric; 6] = [
+    Metric::Time,
+    Metric::Instructions,
+    Metric::Allocations,
+    Metric::Bytes,
+    Metric::Peak,
+    Metric::Throughput,
+];
+
 /// What a number of percent must be.
 const PERCENT: &str = "give a number of percent from 0 on, as in 1.5";
 
@@ -482,7 +582,7 @@ impl<'t> Source<'t> {
             // What was read beside a mistake may not be what was meant.
             return policy;
         }
-        let known = ["levels", "limit", "allow"];
+        let known = ["levels", "limit", "allow", "target"];
         let root = Section {
             span: root.span(),
             table: root.get_ref(),
@@ -500,6 +600,10 @@ impl<'t> Source<'t> {
         for section in self.sections(root.value("allow"), "allow") {
             let allow = self.allow(&section);
             policy.allows.extend(allow);
+        }
+        for section in self.sections(root.value("target"), "target") {
+            let target = self.target(&section);
+            policy.targets.extend(target);
         }
         policy
     }
@@ -593,7 +697,8 @@ impl<'t> Source<'t> {
         let cases = self.cases(section);
         let metric = self.choice(section, "metric", &Metric::ALL);
         let change = self.number(section, "change", PERCENT, true);
-        let reason = self.reason(section);
+        let wanted = "say in quotes why the change is accepted";
+        let reason = self.words(section, "reason", wanted);
         let until = self.until(section);
         Some(Allow {
             cases: cases?,
@@ -608,6 +713,104 @@ impl<'t> Source<'t> {
             },
             until: until?,
         })
+    }
+
+    fn target(&mut self, section: &Section<'_, 't>) -> Option<Target> {
+        section.only(
+            self,
+            &["name", "cases", "metric", "at_most", "at_least", "of"],
+        );
+        for key in ["name", "metric"] {
+            section.required(self, key);
+        }
+        let cases = self.cases(section);
+        let name = self.words(section, "name", "say in quotes what should be reached");
+        let metric = self.choice(section, "metric", &TARGETED);
+        let of = match section.value("of") {
+            None => None,
+            Some(value) => {
+                let of = self.words(section, "of", "give a series in quotes, as in \"floor\"");
+                Some((of, place(self.text, value.span().start)))
+            }
+        };
+        let bounds = ["at_most", "at_least"];
+        let given: Vec<&str> = bounds
+            .into_iter()
+            .filter(|key| section.value(key).is_some())
+            .collect();
+        let &[key] = &given[..] else {
+            let reason = "a target has one bound; give either at_most or at_least";
+            self.fault(section.span.clone(), reason.to_owned());
+            return None;
+        };
+        let value = match (&of, metric) {
+            (Some(_), _) => self.number(section, key, "give a ratio from 0 on, as in 1.3", false),
+            (None, Some(metric)) => self.quantity(section, key, metric),
+            (None, None) => None,
+        };
+        let (of, of_place) = match of {
+            Some((of, place)) => (Some(of?), place),
+            None => (None, (0, 0)),
+        };
+        Some(Target {
+            name: name?,
+            metric: metric?,
+            bound: Bound {
+                value: value?,
+                is_least: key == "at_least",
+                of,
+            },
+            cases: cases?,
+            of_place,
+        })
+    }
+
+    /// A figure of a metric with its unit, where it has several.
+    fn quantity(&mut self, section: &Section<'_, 't>, key: &str, metric: Metric) -> Option<f64> {
+        let units: &[(&str, f64)] = match metric {
+            Metric::Time | Metric::Parallel => &[
+                ("ns", 1.0),
+                ("us", 1e3),
+                ("µs", 1e3),
+                ("ms", 1e6),
+                ("s", 1e9),
+            ],
+            Metric::Bytes | Metric::Peak => {
+                const KIB: f64 = 1_024.0;
+                &[
+                    ("B", 1.0),
+                    ("KiB", KIB),
+                    ("MiB", KIB * KIB),
+                    ("GiB", KIB * KIB * KIB),
+                ]
+            }
+            Metric::Throughput => {
+                let wanted = "give a number of elements a second from 0 on";
+                return self.number(section, key, wanted, false);
+            }
+            Metric::Instructions | Metric::Allocations => {
+                return self.number(section, key, "give a number from 0 on", false);
+            }
+        };
+        let value = section.value(key)?;
+        let found = match value.get_ref() {
+            DeValue::String(text) => text.trim().split_once(' ').and_then(|(number, unit)| {
+                let (_, size) = units.iter().find(|(name, _)| *name == unit.trim())?;
+                let number: f64 = number.parse().ok()?;
+                (number >= 0.0 && number.is_finite()).then_some(number * size)
+            }),
+            _ => None,
+        };
+        if found.is_none() {
+            let names: Vec<&str> = units.iter().map(|(name, _)| *name).collect();
+            let wanted = format!(
+                "give a number and a unit in quotes, as in \"14.5 {}\"; units are {}",
+                names[0],
+                names.join(", ")
+            );
+            self.refuse(value, key, &wanted);
+        }
+        found
     }
 
     fn cases(&mut self, section: &Section<'_, 't>) -> Option<Cases> {
@@ -635,12 +838,13 @@ impl<'t> Source<'t> {
         }
     }
 
-    fn reason(&mut self, section: &Section<'_, 't>) -> Option<String> {
-        let value = section.value("reason")?;
+    /// A text that says something.
+    fn words(&mut self, section: &Section<'_, 't>, key: &str, wanted: &str) -> Option<String> {
+        let value = section.value(key)?;
         match value.get_ref() {
-            DeValue::String(reason) if !reason.trim().is_empty() => Some(reason.trim().to_owned()),
+            DeValue::String(words) if !words.trim().is_empty() => Some(words.trim().to_owned()),
             _ => {
-                self.refuse(value, "reason", "say in quotes why the change is accepted");
+                self.refuse(value, key, wanted);
                 None
             }
         }
@@ -765,13 +969,7 @@ impl<'t> Source<'t> {
 
     /// A value as it stands in the file, on one line.
     fn quoted(&self, value: &Spanned<DeValue<'t>>) -> String {
-        let text = self.text.get(value.span()).unwrap_or_default();
-        let clean = |c: char| if c.is_control() { ' ' } else { c };
-        let mut quoted: String = text.chars().map(clean).take(QUOTED).collect();
-        if text.chars().nth(QUOTED).is_some() {
-            quoted.push('…');
-        }
-        quoted
+        one_line(self.text.get(value.span()).unwrap_or_default())
     }
 
     fn fault(&mut self, span: Range<usize>, reason: String) {
@@ -804,8 +1002,7 @@ impl<'s, 't> Section<'s, 't> {
     fn only(&self, source: &mut Source<'t>, known: &[&str]) {
         for (name, _) in self.table {
             if !known.contains(&&**name.get_ref()) {
-                let clean = |c: char| if c.is_control() { ' ' } else { c };
-                let shown: String = name.get_ref().chars().map(clean).take(QUOTED).collect();
+                let shown = one_line(name.get_ref());
                 let reason = format!("unknown key `{shown}`; known here are {}", known.join(", "));
                 source.fault(name.span(), reason);
             }
@@ -1000,7 +1197,7 @@ mod tests {
                 ("9:13", "must_gate = \"yes\"; give true or false"),
                 (
                     "10:2",
-                    "unknown key `limits`; known here are levels, limit, allow",
+                    "unknown key `limits`; known here are levels, limit, allow, target",
                 ),
             ],
         );
@@ -1101,6 +1298,137 @@ mod tests {
                 "benchmarks.toml:2:9: cases = 'h/**' matches no case; mend it or remove the entry (`gen-benchmarks list` prints the cases)",
                 "benchmarks.toml:9:9: until = 2027-01-31 is over; remove the entry, or agree on a later day if it must stay",
             ]
+        );
+    }
+
+    const TARGET: &str = "[[target]]\nname = 'n'\ncases = 'g/**'\n";
+
+    #[test]
+    fn target_has_a_bound_in_the_unit_of_its_metric_or_a_ratio() {
+        #[track_caller]
+        fn check(text: &str, value: f64, is_least: bool, of: Option<&str>) {
+            let policy = policy(&format!("{TARGET}{text}"));
+            let [target] = policy.targets() else {
+                panic!("one target");
+            };
+            let of = of.map(str::to_owned);
+            let expected = Bound {
+                value,
+                is_least,
+                of,
+            };
+            assert_eq!(target.bound, expected);
+            assert_eq!(target.name, "n");
+            assert!(target.is_about(&case("g/s/1")));
+            assert!(!target.is_about(&case("h/s/1")));
+        }
+        check("metric = 'time'\nat_most = '14.5 ns'", 14.5, false, None);
+        check("metric = 'time'\nat_most = '3 µs'", 3_000.0, false, None);
+        check("metric = 'peak'\nat_most = '2 KiB'", 2_048.0, false, None);
+        check("metric = 'allocations'\nat_most = 0", 0.0, false, None);
+        check(
+            "metric = 'throughput'\nat_least = 90_000",
+            90_000.0,
+            true,
+            None,
+        );
+        check(
+            "metric = 'time'\nat_most = 1.3\nof = 'floor'",
+            1.3,
+            false,
+            Some("floor"),
+        );
+    }
+
+    #[test]
+    fn target_that_means_nothing_is_named_with_its_place() {
+        let check = |text: &str, place: &str, part: &str| {
+            check_refused(&format!("{TARGET}{text}"), &[(place, part)]);
+        };
+        check(
+            "metric = 'time'\nat_most = 14.5",
+            "5:11",
+            "at_most = 14.5; give a number and a unit in quotes, as in \"14.5 ns\"",
+        );
+        check(
+            "metric = 'time'\nat_most = '14.5 parsecs'",
+            "5:11",
+            "units are ns, us, µs, ms, s",
+        );
+        check(
+            "metric = 'time'\nat_most = '-1 ns'",
+            "5:11",
+            "at_most = '-1 ns'",
+        );
+        check(
+            "metric = 'time'\nat_most = 'NaN ns'",
+            "5:11",
+            "at_most = 'NaN ns'",
+        );
+        check(
+            "metric = 'bytes'\nat_most = '1 kB'",
+            "5:11",
+            "units are B, KiB, MiB, GiB",
+        );
+        check(
+            "metric = 'allocations'\nat_most = '1'",
+            "5:11",
+            "give a number from 0 on",
+        );
+        check(
+            "metric = 'time'\nof = 'floor'\nat_most = '1 ns'",
+            "6:11",
+            "give a ratio",
+        );
+        check(
+            "metric = 'time'\nof = ''\nat_most = 1",
+            "5:6",
+            "give a series in quotes",
+        );
+        check("metric = 'time'", "1:1", "give either at_most or at_least");
+        check(
+            "metric = 'time'\nat_most = '1 ns'\nat_least = '1 ns'",
+            "1:1",
+            "one bound",
+        );
+        check(
+            "metric = 'parallel'\nat_most = '1 ns'",
+            "4:10",
+            "give \"time\" or \"instructions\"",
+        );
+        check(
+            "metric = 'time'\nat_most = '1 ns'\nreason = 'x'",
+            "6:1",
+            "unknown key `reason`",
+        );
+        check_refused(
+            "[[target]]\nat_most = 1",
+            &[
+                ("1:1", "`name` is missing"),
+                ("1:1", "`metric` is missing"),
+                ("1:1", "`cases` is missing"),
+            ],
+        );
+    }
+
+    #[test]
+    fn target_without_a_case_or_without_what_it_compares_with_is_an_error() {
+        let text = format!("{TARGET}metric = 'time'\nat_most = 1\nof = 'floor'");
+        let policy = policy(&text);
+        let today = day("2027-01-31");
+        let both = [case("g/s/1"), case("g/floor/1")];
+        assert_eq!(policy.check(&both, today), Ok(()));
+        let errors = said(policy.check(&both[..1], today).unwrap_err());
+        assert_eq!(
+            errors,
+            [
+                "benchmarks.toml:6:6: of = \"floor\" is no series beside case `g/s/1`; name one of the same group that has its input"
+            ]
+        );
+        let errors = said(policy.check(&[case("h/s/1")], today).unwrap_err());
+        assert!(
+            errors[0].starts_with("benchmarks.toml:3:9: cases = 'g/**' matches no case"),
+            "{errors:?}"
         );
     }
 

@@ -3,6 +3,7 @@
 //! The first line of a file describes the run, then come the groups, then one line for every case
 //! and process. Everything the report says is computed from these lines.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -18,6 +19,9 @@ pub const SCHEMA: u32 = 1;
 
 /// Longest line that a reader accepts, in bytes.
 pub const LINE_LIMIT: usize = 1 << 20;
+
+/// Longest record that a reader accepts, in bytes: it keeps all of it in memory.
+pub const FILE_LIMIT: u64 = 1 << 28;
 
 /// One line of a record file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -184,6 +188,28 @@ pub struct RunInfo {
     /// Bench targets that could not be built here, so that their cases are missing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Skipped>,
+    /// Which part of the chosen cases the record holds; `None` where it holds all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
+    /// Where the shards that the record was merged from were measured, first to last; none
+    /// elsewhere. `environment` is the first of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub machines: Vec<Environment>,
+}
+
+/// Which part of the chosen cases one machine of several measures.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shard {
+    /// Which part it is, from 1.
+    pub number: u32,
+    /// How many parts there are.
+    pub of: u32,
+    /// How many cases there are in all parts.
+    pub cases: u32,
+    /// What [`digest`](crate::shard::digest) makes of the list of all cases.
+    pub digest: String,
+    /// Where the cases of this part stand in that list, from 0 on, in the order of its groups.
+    pub places: Vec<u32>,
 }
 
 /// A bench target that was left out.
@@ -213,6 +239,10 @@ pub struct Record {
     pub counters: Option<Counters>,
     /// Most threads the process was seen to have at once; `None` where that is not known.
     pub threads: Option<u64>,
+    /// Time from starting the process to its end, in milliseconds; `None` in records from before
+    /// it was stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took_ms: Option<u64>,
     /// Whether the figures count.
     pub status: Status,
 }
@@ -374,13 +404,29 @@ pub struct Entries {
 /// # Errors
 ///
 /// Fails with file and line when the file cannot be read or a whole line is not a valid entry:
-/// another schema, no JSON, zero iterations, a case twice.
+/// another schema, no JSON, zero iterations, a case or a group twice; and when it is longer than
+/// [`FILE_LIMIT`].
 pub fn read(path: &Path) -> Result<Entries, ReadError> {
     let file = File::open(path).map_err(|error| ReadError::Io {
         path: path.to_owned(),
         error,
     })?;
+    // Without reading it, where the system says how long it is.
+    let length = file.metadata().map_or(0, |metadata| metadata.len());
+    if length > FILE_LIMIT {
+        return Err(ReadError::Line {
+            path: path.to_owned(),
+            line: 1,
+            reason: too_long(length),
+        });
+    }
     read_from(BufReader::new(file), path)
+}
+
+fn too_long(bytes: u64) -> String {
+    format!(
+        "the record is {bytes} bytes long, and readers take {FILE_LIMIT}; measure fewer cases in one run, as with --filter"
+    )
 }
 
 /// Reads the lines of a record that need not be in a file; messages call it `path`.
@@ -388,14 +434,20 @@ pub fn read(path: &Path) -> Result<Entries, ReadError> {
 /// # Errors
 ///
 /// As [`read`].
-pub fn read_from(mut reader: impl BufRead, path: &Path) -> Result<Entries, ReadError> {
+pub fn read_from(reader: impl BufRead, path: &Path) -> Result<Entries, ReadError> {
+    read_within(reader, path, FILE_LIMIT)
+}
+
+/// The same for a record of at most `limit` bytes.
+fn read_within(mut reader: impl BufRead, path: &Path, limit: u64) -> Result<Entries, ReadError> {
     let io = |error| ReadError::Io {
         path: path.to_owned(),
         error,
     };
     let mut read = Entries::default();
-    let mut seen = std::collections::HashSet::new();
-    let mut imported = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
+    let mut imported = HashSet::new();
+    let mut groups = HashSet::new();
     let mut bytes = Vec::new();
     for line in 1.. {
         bytes.clear();
@@ -418,7 +470,21 @@ pub fn read_from(mut reader: impl BufRead, path: &Path) -> Result<Entries, ReadE
             read.truncated = true;
             break;
         }
+        if read.whole_bytes + count as u64 > limit {
+            return Err(invalid(too_long(read.whole_bytes + count as u64)));
+        }
         let entry = parse(&bytes).map_err(invalid)?;
+        match &entry {
+            // Each run of a file announces its own groups.
+            Entry::Run(_) => groups.clear(),
+            Entry::Group(group) if !groups.insert(group.info.group.clone()) => {
+                return Err(invalid(format!(
+                    "group `{}` stands twice",
+                    group.info.group
+                )));
+            }
+            _ => {}
+        }
         if let Entry::Case(record) = &entry
             && !seen.insert((record.case.clone(), record.process))
         {
@@ -476,7 +542,19 @@ fn parse(line: &[u8]) -> Result<Entry, String> {
     if let Entry::Imported(measurement) = &line.entry {
         measurement.check()?;
     }
+    if let Entry::Group(group) = &line.entry {
+        let mut seen = HashSet::new();
+        if let Some((series, input)) = group.cases.iter().find(|case| !seen.insert(*case)) {
+            return Err(format!(
+                "group `{}` announces its case `{series}/{input}` twice",
+                group.info.group
+            ));
+        }
+    }
     if let Entry::Case(record) = &line.entry {
+        if record.elements == 0 {
+            return Err(format!("case `{}` handles 0 elements", record.case));
+        }
         if record.samples.iter().any(|sample| sample.iterations == 0) {
             return Err(format!(
                 "case `{}` has a sample of 0 iterations",
@@ -526,6 +604,7 @@ mod tests {
                 ..Counters::default()
             }),
             threads: Some(3),
+            took_ms: Some(70),
             status: Status::Ok,
         })
     }
@@ -647,8 +726,65 @@ mod tests {
                 .replace("\"iterations\":3", "\"iterations\":0"),
             "0 iterations",
         );
+        check_refused(
+            &record(2)
+                .to_line()
+                .replace("\"elements\":1000", "\"elements\":0"),
+            "handles 0 elements",
+        );
         check_refused(&record(1).to_line(), "stands twice");
         check_refused(&"x".repeat(LINE_LIMIT + 2), "longer than");
+    }
+
+    #[test]
+    fn group_or_case_that_is_announced_twice_is_refused() {
+        let group = |cases: &str| {
+            format!(
+                r#"{{"schema":1,"kind":"group","group":"g","section":"s","question":"q","work":"w","baseline":null,"axis":"a","unit":"u","per_element":false,"growth":false,"suite":"f","cases":{cases}}}"#
+            )
+        };
+        check_refused(&group(r#"[["a","1"],["a","1"]]"#), "`a/1` twice");
+        let (one, other) = (group(r#"[["a","1"]]"#), group(r#"[["b","1"]]"#));
+        let error = read_text(&format!("{one}\n{other}\n")).unwrap_err();
+        assert!(error.to_string().contains(":2: group `g` stands twice"));
+    }
+
+    #[test]
+    fn record_that_is_too_long_is_refused_at_the_line_where_it_is() {
+        let line = |process| record(process).to_line() + "\n";
+        let (text, limit) = (line(1) + &line(2), line(1).len() as u64);
+        let read = |text: &str| read_within(text.as_bytes(), Path::new("r"), limit);
+        assert_eq!(read(&line(1)).unwrap().entries, [record(1)]);
+        let error = read(&text).unwrap_err().to_string();
+        assert!(error.starts_with("r:2: the record is "), "{error}");
+    }
+
+    #[test]
+    fn record_of_all_cases_says_nothing_of_shards_and_one_of_a_shard_is_read_by_who_knows_none() {
+        let text = r#"{"schema":1,"kind":"run","profile":"quick","filter":null,"processes":1,"warm_up_ms":1,"measurement_ms":1,"samples":1,"seed":1,"build":"b","environment":{}}"#;
+        let Entry::Run(mut run) = parse(text.as_bytes()).unwrap() else {
+            panic!("a run");
+        };
+        let line = Entry::Run(run.clone()).to_line();
+        assert!(
+            !line.contains("shard") && !line.contains("machines"),
+            "{line}"
+        );
+        run.shard = Some(Shard {
+            number: 2,
+            of: 3,
+            cases: 7,
+            digest: "d".to_owned(),
+            places: vec![1, 4],
+        });
+        let line = Entry::Run(run.clone()).to_line();
+        assert_eq!(parse(line.as_bytes()).unwrap(), Entry::Run(run));
+        // As a version without the field does: what it does not know is left out.
+        let unknown = line.replace("\"shard\"", "\"later\"");
+        let Entry::Run(read) = parse(unknown.as_bytes()).unwrap() else {
+            panic!("a run");
+        };
+        assert_eq!(read.shard, None);
     }
 
     #[test]

@@ -155,7 +155,7 @@ pub(crate) fn export(arguments: &Export) -> Result<ExitCode> {
     let source = match &arguments.records {
         Some(source) => source.clone(),
         None => {
-            let records = default_records(&Workspace::find()?, Profile::Standard, false);
+            let records = default_records(&Workspace::find()?, Profile::Standard, false, "");
             records.to_string_lossy().into_owned()
         }
     };

@@ -17,6 +17,8 @@ use crate::chart::{self, Theme};
 use crate::compare::{self, Outcome, percent};
 use crate::markdown;
 use crate::report::Report;
+use crate::targets;
+use crate::workspace::Workspace;
 use data::Data;
 
 /// What the page is called where nobody names it.
@@ -55,12 +57,17 @@ pub(crate) struct Options {
 
 impl Options {
     /// The page of a record and where it belongs, if it is asked for.
-    pub(crate) fn page(&self, records: &Path, folder: &Path) -> Result<Option<(PathBuf, String)>> {
+    pub(crate) fn page(
+        &self,
+        workspace: &Workspace,
+        records: &Path,
+        folder: &Path,
+    ) -> Result<Option<(PathBuf, String)>> {
         let Some(file) = &self.html else {
             return Ok(None);
         };
         let path = file.clone().unwrap_or_else(|| folder.join(PAGE));
-        let (_, report) = crate::reported(records)?;
+        let (_, report) = crate::reported(workspace, records)?;
         let calibration = Calibration::read(folder)?;
         let page = match &self.compare {
             None => page(&report, calibration.as_ref(), None),
@@ -167,22 +174,15 @@ fn intro(report: &Report) -> String {
         markdown += &format!("- {}\n", markdown::prose(&warning));
     }
     let notices = prose::html(&markdown).replacen("<ul>", "<ul class=\"notices\">", 1);
-    let mut missing = String::new();
-    markdown::failures(&mut missing, report);
-    markdown::skipped(&mut missing, report);
-    let filter = report
-        .run
-        .filter
-        .as_ref()
-        .map_or_else(String::new, |filter| {
-            format!(
-                " Only cases matching {} were measured.",
-                markdown::code(filter)
-            )
-        });
+    let mut before = String::new();
+    markdown::key_findings(&mut before, report);
+    markdown::failures(&mut before, report, usize::MAX);
+    markdown::skipped(&mut before, report, usize::MAX);
+    before += &targets::section(&report.targets);
     let lead = format!(
-        "{}.{filter} Point at a figure or go to it by keys to see what each process measured.",
-        markdown::extent(report)
+        "{}. {} Point at a figure or go to it by keys to see what each process measured.",
+        markdown::extent(report),
+        markdown::provenance(report).join(" ")
     );
     let facts = environment.facts();
     let facts = facts.iter().filter(|(name, _)| FIRST.contains(name));
@@ -194,7 +194,7 @@ fn intro(report: &Report) -> String {
         "<h1>Benchmarks</h1>\n<div class=\"lead\">{}</div>\n<dl class=\"facts\">\n{}</dl>\n{notices}{}",
         prose::html(&lead),
         facts.collect::<String>(),
-        prose::html(&missing)
+        prose::html(&before)
     )
 }
 

@@ -28,8 +28,10 @@ mod report;
 mod revision;
 mod rules;
 mod runner;
+mod shards;
 mod strategies;
 mod takeaway;
+mod targets;
 mod trial;
 mod workspace;
 
@@ -50,6 +52,7 @@ use format::Unit;
 use outcome::{Destinations, Github};
 use report::{ASSETS, RECORD, Report};
 use runner::{Interrupted, Plan, Summary};
+use shards::Division;
 use workspace::{Inputs, Workspace};
 
 /// Runs the benchmark suites and writes BENCHMARKS.md with charts.
@@ -67,6 +70,7 @@ use workspace::{Inputs, Workspace};
   cargo run -p gen-benchmarks -- compare old.jsonl new.jsonl
                                                      what two records, or files of other tools, show
   cargo run -p gen-benchmarks -- history history     what became of each case from commit to commit
+  cargo run -p gen-benchmarks -- run --shard 2/3     measure one of three parts, on as many machines
   cargo run -p gen-benchmarks -- check               does BENCHMARKS.md say what its record says?")]
 struct Cli {
     #[command(subcommand)]
@@ -80,10 +84,16 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Measure only; the report is written by `report`.
-    #[command(
-        after_help = "Example: gen-benchmarks run --profile full --count 20 --records nightly.jsonl"
-    )]
-    Run(Measure),
+    #[command(after_help = RUN_HELP)]
+    Run {
+        #[command(flatten)]
+        measure: Measure,
+        #[command(flatten)]
+        division: shards::Division,
+    },
+    /// Make one record of all shards of a run.
+    #[command(after_help = shards::MERGE_HELP)]
+    Merge(shards::Merge),
     /// Write the report of a record.
     #[command(after_help = html::HELP)]
     Report {
@@ -146,6 +156,11 @@ enum Command {
         select: Select,
     },
 }
+
+const RUN_HELP: &str = "\
+Examples:
+  gen-benchmarks run --profile full --count 20 --records nightly.jsonl
+  gen-benchmarks run --shard 2/3 --records shard-2.jsonl      one of three machines; see `merge`";
 
 const STRATEGIES_HELP: &str = "\
 The workload is a TOML file with one or both of these sections; a key without a default is needed.
@@ -325,6 +340,7 @@ fn execute(cli: Cli) -> Result<ExitCode> {
         }
         Some(Command::History(arguments)) => return history::history(arguments),
         Some(Command::Lint(arguments)) => return lint::lint(arguments),
+        Some(Command::Merge(arguments)) => return shards::merge(arguments),
         _ => {}
     }
     let workspace = Workspace::find()?;
@@ -332,14 +348,17 @@ fn execute(cli: Cli) -> Result<ExitCode> {
         None => {
             let out = cli.output.out.as_deref();
             publish::probe(out.unwrap_or(&workspace.root))?;
-            let (plan, summary) = measure(&workspace, &cli.measure)?;
+            let (plan, summary) = measure(&workspace, &cli.measure, &Division::default())?;
             let (folder, failed) = destination(&workspace, out, &plan, &summary);
-            render(&plan.records, &folder)?;
+            render(&workspace, &plan.records, &folder)?;
             eprintln!("{}", folder.join("BENCHMARKS.md").display());
             Ok(conclude(&summary, &plan, failed.then_some(&folder)))
         }
-        Some(Command::Run(arguments)) => {
-            let (plan, summary) = measure(&workspace, &arguments)?;
+        Some(Command::Run {
+            measure: arguments,
+            division,
+        }) => {
+            let (plan, summary) = measure(&workspace, &arguments, &division)?;
             eprintln!("{}", plan.records.display());
             Ok(conclude(&summary, &plan, None))
         }
@@ -348,12 +367,12 @@ fn execute(cli: Cli) -> Result<ExitCode> {
             output,
             html,
         }) => {
-            let records =
-                records.unwrap_or_else(|| default_records(&workspace, Profile::Standard, false));
-            let folder = output.out.unwrap_or(workspace.root);
+            let default = || default_records(&workspace, Profile::Standard, false, "");
+            let records = records.unwrap_or_else(default);
+            let folder = output.out.unwrap_or_else(|| workspace.root.clone());
             // Before anything is replaced: its comparison may be refused.
-            let page = html.page(&records, &folder)?;
-            render(&records, &folder)?;
+            let page = html.page(&workspace, &records, &folder)?;
+            render(&workspace, &records, &folder)?;
             eprintln!("{}", folder.join("BENCHMARKS.md").display());
             if let Some((path, page)) = page {
                 publish::write(&path, page.as_bytes())?;
@@ -362,9 +381,9 @@ fn execute(cli: Cli) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Check(output)) => {
-            let folder = output.out.unwrap_or(workspace.root);
+            let folder = output.out.unwrap_or_else(|| workspace.root.clone());
             let records = folder.join(ASSETS).join(RECORD);
-            match publish::check(&folder, &rendered(&records, &folder)?) {
+            match publish::check(&folder, &rendered(&workspace, &records, &folder)?) {
                 Ok(()) => {
                     eprintln!(
                         "{} says what its record says",
@@ -390,13 +409,15 @@ fn execute(cli: Cli) -> Result<ExitCode> {
             | Command::Export(_)
             | Command::Compare(_)
             | Command::History(_)
-            | Command::Lint(_),
+            | Command::Lint(_)
+            | Command::Merge(_),
         ) => unreachable!("done above, without a workspace"),
         Some(Command::List { select }) => {
             let suite = workspace.build(&inputs(&select))?;
             let plan = Plan {
                 profile: select.profile.into(),
                 filter: select.filter,
+                share: None,
                 processes: 1,
                 timeout: Duration::MAX,
                 records: PathBuf::new(),
@@ -471,19 +492,29 @@ fn policy(workspace: &Workspace, arguments: &PolicyOptions) -> Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-/// The named policy, or that of the workspace.
+/// The named policy, or that of the workspace, or else the defaults.
 pub(crate) fn read_policy(workspace: &Workspace, named: Option<&Path>) -> Result<Policy> {
-    let path = workspace.root.join("benchmarks.toml");
+    Ok(find_policy(workspace, named)?.unwrap_or_else(|| {
+        let path = workspace.root.join(POLICY);
+        eprintln!("{} is not there, so the defaults hold", path.display());
+        Policy::default()
+    }))
+}
+
+/// The policy of a workspace, in its root.
+const POLICY: &str = "benchmarks.toml";
+
+/// The named policy, or that of the workspace, where there is one.
+fn find_policy(workspace: &Workspace, named: Option<&Path>) -> Result<Option<Policy>> {
+    let path = workspace.root.join(POLICY);
     let path = named.unwrap_or(&path);
     match std::fs::read_to_string(path) {
         Ok(text) => {
             let name = path.strip_prefix(&workspace.root).unwrap_or(path);
-            Policy::parse(&name.display().to_string(), &text).map_err(all)
+            let policy = Policy::parse(&name.display().to_string(), &text).map_err(all)?;
+            Ok(Some(policy))
         }
-        Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
-            eprintln!("{} is not there, so the defaults hold", path.display());
-            Ok(Policy::default())
-        }
+        Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
 }
@@ -519,6 +550,7 @@ fn compare_strategies(workspace: &Workspace, arguments: &CompareStrategies) -> R
     let plan = Plan {
         profile: Profile::Standard,
         filter: Some("workload/".to_owned()),
+        share: None,
         processes: arguments.count,
         timeout: arguments.timeout,
         resumed: match arguments.resume {
@@ -550,18 +582,26 @@ fn compare_strategies(workspace: &Workspace, arguments: &CompareStrategies) -> R
 }
 
 /// Builds the suites and measures them.
-fn measure(workspace: &Workspace, arguments: &Measure) -> Result<(Plan, Summary)> {
+fn measure(
+    workspace: &Workspace,
+    arguments: &Measure,
+    division: &Division,
+) -> Result<(Plan, Summary)> {
     let profile = Profile::from(arguments.select.profile);
     let records = match &arguments.records {
         Some(named) => {
             runner::replaceable(named)?;
             named.clone()
         }
-        None => default_records(workspace, profile, arguments.select.filter.is_some()),
+        None => {
+            let filtered = arguments.select.filter.is_some();
+            default_records(workspace, profile, filtered, &division.suffix())
+        }
     };
     let plan = Plan {
         profile,
         filter: arguments.select.filter.clone(),
+        share: division.share(workspace)?,
         processes: arguments.count.unwrap_or(match profile {
             Profile::Quick => 3,
             Profile::Standard => 6,
@@ -593,10 +633,13 @@ fn measure(workspace: &Workspace, arguments: &Measure) -> Result<(Plan, Summary)
     Ok((plan, summary))
 }
 
-/// A file for each profile, and others for filtered runs: a look does not replace a long run.
-fn default_records(workspace: &Workspace, profile: Profile, filtered: bool) -> PathBuf {
+/// A file for each profile and `part` of its cases, and others for filtered runs: a look does not
+/// replace a long run.
+fn default_records(workspace: &Workspace, profile: Profile, filtered: bool, part: &str) -> PathBuf {
     let filtered = if filtered { "-filtered" } else { "" };
-    workspace.scratch.join(format!("{profile}{filtered}.jsonl"))
+    workspace
+        .scratch
+        .join(format!("{profile}{filtered}{part}.jsonl"))
 }
 
 /// Where the report of a run goes, and whether because cases failed.
@@ -640,20 +683,27 @@ fn conclude(summary: &Summary, plan: &Plan, folder: Option<&PathBuf>) -> ExitCod
     ExitCode::FAILURE
 }
 
-/// What a record holds and says.
-fn reported(records: &Path) -> Result<(Vec<record::Entry>, Report)> {
+/// What a record holds and says, with what the policy of the workspace asks of it.
+fn reported(workspace: &Workspace, records: &Path) -> Result<(Vec<record::Entry>, Report)> {
     let read = record::read(records)?;
-    let shown = || format!("cannot render {}", records.display());
     if read.truncated {
-        bail!("{} ends inside a line; complete it with --resume", shown());
+        bail!(
+            "{}:{}: the record ends inside a line; complete it with --resume",
+            records.display(),
+            read.entries.len() + 1
+        );
     }
-    let report = Report::new(&read.entries).with_context(shown)?;
+    let shown = || format!("cannot render {}", records.display());
+    let mut report = Report::new(&read.entries).with_context(shown)?;
+    if let Some(policy) = find_policy(workspace, None)? {
+        report.targets = targets::judge(&policy, &report);
+    }
     Ok((read.entries, report))
 }
 
 /// All files of the report of a record.
-fn rendered(records: &Path, folder: &Path) -> Result<publish::Files> {
-    let (entries, report) = reported(records)?;
+fn rendered(workspace: &Workspace, records: &Path, folder: &Path) -> Result<publish::Files> {
+    let (entries, report) = reported(workspace, records)?;
     lint::warn(records, &entries);
     let calibration = Calibration::read(folder)?;
     let mut files = markdown::files(&report, calibration.as_ref());
@@ -667,6 +717,6 @@ fn rendered(records: &Path, folder: &Path) -> Result<publish::Files> {
 }
 
 /// Writes the report of a record.
-fn render(records: &Path, folder: &Path) -> Result<()> {
-    publish::publish(folder, &rendered(records, folder)?)
+fn render(workspace: &Workspace, records: &Path, folder: &Path) -> Result<()> {
+    publish::publish(folder, &rendered(workspace, records, folder)?)
 }

@@ -3,6 +3,7 @@
 //! Names come from outside: they are written as code spans with everything escaped that Markdown
 //! or a table could take for its own.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -13,36 +14,84 @@ use crate::calibration::Calibration;
 use crate::chart::Theme;
 use crate::findings::findings;
 use crate::format::Unit;
+use crate::outcome::shorten;
 use crate::plot::{description, draw};
 use crate::publish::Files;
 use crate::report::{ASSETS, CHART_PREFIX, Counted, Measured, Outcome, Report, Row, Table};
 use crate::takeaway::{doubts, takeaway};
+use crate::targets;
 
 /// What tells the name of a dark chart from that of the light one; no group's name has a dot.
 const DARK: &str = ".dark";
+
+/// Folder of the tables that the page has no room for, in [`ASSETS`].
+pub(crate) const TABLES: &str = "tables";
+
+/// The list of all those tables, in [`TABLES`]; the name of no group's table.
+pub(crate) const ALL_GROUPS: &str = "groups.md";
+
+/// Longest page, in bytes: code-hosting pages show no longer ones.
+const PAGE_LIMIT: usize = 500_000;
+
+/// Most failed cases of a short page, and most characters of a text on it.
+const NAMED: usize = 50;
+const TEXT_WIDTH: usize = 120;
 
 /// The files of a report, but for its record.
 ///
 /// `calibration` is what the gate is worth, where that was measured.
 pub(crate) fn files(report: &Report, calibration: Option<&Calibration>) -> Files {
+    files_within(report, calibration, PAGE_LIMIT)
+}
+
+/// The same with a page of at most `limit` bytes, as far as what every page has leaves room.
+fn files_within(report: &Report, calibration: Option<&Calibration>, limit: usize) -> Files {
     let names = chart_names(report);
     let mut files = Files::new();
-    let page = page(report, &names, calibration);
-    files.insert("BENCHMARKS.md".into(), page.into_bytes());
+    let mut drawn = Vec::new();
     for (table, name) in report.groups.iter().zip(&names) {
+        let mut any = false;
         for (theme, suffix) in [(Theme::Light, ""), (Theme::Dark, DARK)] {
             if let Some(svg) = draw(report, table, theme) {
                 let path = Path::new(ASSETS).join(format!("{name}{suffix}.svg"));
                 files.insert(path, svg.into_bytes());
+                any = true;
             }
         }
+        drawn.push(any);
     }
+    let groups = |assets: &str| -> Vec<String> {
+        let tables = report.groups.iter().zip(&names).zip(&drawn);
+        tables
+            .map(|((table, name), &drawn)| {
+                let picture = drawn.then(|| format!("{assets}/{name}"));
+                group(report, table, picture.as_deref())
+            })
+            .collect()
+    };
+    let mut page = whole_page(report, calibration, &groups(ASSETS));
+    if page.len() > limit {
+        page = short_page(report, calibration, &names, limit);
+        let folder = Path::new(ASSETS).join(TABLES);
+        for (name, group) in names.iter().zip(groups("..")) {
+            let table =
+                format!("[The report](../../BENCHMARKS.md) explains units and method.\n\n{group}");
+            files.insert(folder.join(format!("{name}.md")), table.into_bytes());
+        }
+        let all = format!(
+            "# All groups\n\n[The report](../../BENCHMARKS.md) explains units and method.\n{}",
+            rows(report, &names, "", usize::MAX).0
+        );
+        files.insert(folder.join(ALL_GROUPS), all.into_bytes());
+    }
+    files.insert("BENCHMARKS.md".into(), page.into_bytes());
     files
 }
 
 /// A file name for each group's chart: only letters, digits and hyphens, and each its own.
 fn chart_names(report: &Report) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
+    let mut taken: HashSet<String> = HashSet::new();
     for table in &report.groups {
         let plain: String = table
             .info
@@ -59,7 +108,7 @@ fn chart_names(report: &Report) -> Vec<String> {
             .collect();
         let mut name = format!("{CHART_PREFIX}{plain}");
         let mut copy = 2;
-        while names.contains(&name) {
+        while !taken.insert(name.clone()) {
             name = format!("{CHART_PREFIX}{plain}-{copy}");
             copy += 1;
         }
@@ -68,17 +117,16 @@ fn chart_names(report: &Report) -> Vec<String> {
     names
 }
 
-fn page(report: &Report, names: &[String], calibration: Option<&Calibration>) -> String {
+/// The page with the sections of all groups.
+fn whole_page(report: &Report, calibration: Option<&Calibration>, groups: &[String]) -> String {
     let mut page = String::new();
-    heading(&mut page, report);
-    key_findings(&mut page, report);
-    environment(&mut page, report);
-    units(&mut page, report);
+    beginning(&mut page, report);
     contents(&mut page, report, calibration.is_some());
-    failures(&mut page, report);
-    skipped(&mut page, report);
+    failures(&mut page, report, usize::MAX);
+    skipped(&mut page, report, usize::MAX);
+    page.push_str(&targets::section(&report.targets));
     let mut section = None;
-    for (table, name) in report.groups.iter().zip(names) {
+    for (table, group) in report.groups.iter().zip(groups) {
         if section != Some(&table.info.section) {
             section = Some(&table.info.section);
             write_line(
@@ -86,16 +134,121 @@ fn page(report: &Report, names: &[String], calibration: Option<&Calibration>) ->
                 &format!("---\n\n## {}\n", text(&table.info.section)),
             );
         }
-        group(&mut page, report, table, name);
+        page.push_str(group);
     }
-    if let Some(calibration) = calibration {
-        write_line(&mut page, "---\n");
-        page.push_str(&calibration.markdown());
-    }
-    method(&mut page, report);
-    how_to_run(&mut page);
+    end(&mut page, report, calibration);
     suites(&mut page, report);
     page
+}
+
+/// The page with a row for each group, as many as `limit` bytes have room for, and the rest in files
+/// beside it.
+fn short_page(
+    report: &Report,
+    calibration: Option<&Calibration>,
+    names: &[String],
+    limit: usize,
+) -> String {
+    let mut page = String::new();
+    beginning(&mut page, report);
+    failures(&mut page, report, NAMED);
+    skipped(&mut page, report, TEXT_WIDTH);
+    page.push_str(&targets::section(&report.targets));
+    let mut rest = String::new();
+    end(&mut rest, report, calibration);
+    let folder = format!("{ASSETS}/{TABLES}/");
+    write_line(
+        &mut page,
+        &format!(
+            "---\n\nThe tables of all groups would be too long for one page: [each has one of its own]({folder}{ALL_GROUPS})."
+        ),
+    );
+    // With room for the sentence below.
+    let room = limit.saturating_sub(page.len() + rest.len() + 200);
+    let (rows, left_out) = rows(report, names, &folder, room);
+    page.push_str(&rows);
+    if left_out > 0 {
+        write_line(
+            &mut page,
+            &format!("{left_out} more groups are [in the list]({folder}{ALL_GROUPS}).\n"),
+        );
+    }
+    page.push_str(&rest);
+    page
+}
+
+/// A row for each group, by section, with links into `folder`, in at most `room` bytes; and how many
+/// groups were left out.
+fn rows(report: &Report, names: &[String], folder: &str, room: usize) -> (String, usize) {
+    let mut rows = String::new();
+    let mut section = None;
+    for (done, (table, name)) in report.groups.iter().zip(names).enumerate() {
+        let info = &table.info;
+        let mut row = String::new();
+        if section != Some(&info.section) {
+            section = Some(&info.section);
+            write_line(
+                &mut row,
+                &format!(
+                    "\n## {}\n\n| Group | Question | Cases | Failed | Fastest | at | Time |\n|---|---|---:|---:|---|---|---:|",
+                    text(&shorten(&info.section, TEXT_WIDTH))
+                ),
+            );
+        }
+        let failed = table.rows.iter().filter(|row| row.measured().is_none());
+        let cells = [
+            format!(
+                "[{}]({folder}{name}.md)",
+                cell(&shorten(&info.group, TEXT_WIDTH))
+            ),
+            text(&shorten(&info.question, TEXT_WIDTH)),
+            table.rows.len().to_string(),
+            failed.count().to_string(),
+        ];
+        let fastest = fastest(table).unwrap_or_else(|| " | | ".to_owned());
+        write_line(&mut row, &format!("| {} | {fastest} |", cells.join(" | ")));
+        if rows.len() + row.len() > room {
+            rows.push('\n');
+            return (rows, report.groups.len() - done);
+        }
+        rows.push_str(&row);
+    }
+    rows.push('\n');
+    (rows, 0)
+}
+
+/// Which series are fastest at the last input and how long the first of them takes, as three cells.
+fn fastest(table: &Table) -> Option<String> {
+    let input = table.inputs.last()?;
+    let fastest = table.fastest(input)?;
+    let (first, others) = fastest.split_first()?;
+    let others = match others.len() {
+        0 => String::new(),
+        n => format!(" or {n} more"),
+    };
+    let time = table.measured(first, input)?.time;
+    Some(format!(
+        "{}{others} | {} | {}",
+        cell(&shorten(first, TEXT_WIDTH)),
+        cell(&shorten(input, TEXT_WIDTH)),
+        interval(Unit::Duration, &time)
+    ))
+}
+
+fn beginning(page: &mut String, report: &Report) {
+    heading(page, report);
+    key_findings(page, report);
+    environment(page, report);
+    units(page, report);
+}
+
+fn end(page: &mut String, report: &Report, calibration: Option<&Calibration>) {
+    if let Some(calibration) = calibration {
+        write_line(page, "---\n");
+        page.push_str(&calibration.markdown());
+    }
+    method(page, report);
+    how_to_run(page);
 }
 
 fn heading(page: &mut String, report: &Report) {
@@ -111,14 +264,40 @@ fn heading(page: &mut String, report: &Report) {
             extent(report)
         ),
     );
-    if let Some(filter) = &report.run.filter {
-        write_line(page, ">");
-        write_line(
-            page,
-            &format!("> Only cases matching {} were measured.", code(filter)),
-        );
+    for sentence in provenance(report) {
+        write_line(page, &format!(">\n> {sentence}"));
     }
     page.push('\n');
+}
+
+/// Sentences about which part of the cases was measured, and on how many machines.
+pub(crate) fn provenance(report: &Report) -> Vec<String> {
+    let run = &report.run;
+    let mut sentences = Vec::new();
+    if let Some(filter) = &run.filter {
+        sentences.push(format!("Only cases matching {} were measured.", code(filter)));
+    }
+    if let Some(shard) = &run.shard {
+        sentences.push(format!(
+            "Only shard {} of {} was measured, of {} cases.",
+            shard.number, shard.of, shard.cases
+        ));
+    }
+    if let Some((first, others)) = run.machines.split_first() {
+        sentences.push(format!(
+            "Measured in {} shards, which different machines may have run; that of the first is described below. Cases of a group with the same input are of one shard.",
+            run.machines.len()
+        ));
+        for (other, number) in others.iter().zip(2..) {
+            if let Err(difference) = first.same_machine(other) {
+                sentences.push(format!(
+                    "**Doubtful:** of shards 1 and {number}, {}.",
+                    text(&difference)
+                ));
+            }
+        }
+    }
+    sentences
 }
 
 /// How much was measured.
@@ -134,7 +313,7 @@ pub(crate) fn extent(report: &Report) -> String {
 }
 
 /// The strongest sentences of the report, where it supports any.
-fn key_findings(page: &mut String, report: &Report) {
+pub(crate) fn key_findings(page: &mut String, report: &Report) {
     let findings = findings(report);
     for (title, sentences) in [
         ("## Key findings", findings.key),
@@ -180,7 +359,7 @@ pub(crate) fn units(page: &mut String, report: &Report) {
 | threads | threads | the most that a process of the case was seen to have at once, its main thread included |
 | held ↓ | held bytes | what the result of an iteration holds; shown where a result holds anything |
 | …/s ↑ | throughput | elements a second; k, M, G: 1 000, 1 000 000, 1 000 000 000 |
-| × | ratio | time over the time of the group's baseline at the same input, process by process |",
+| × | ratio | time over the time of the group's baseline at the same input, process by process; faster or slower where the whole interval is on that side of 1 |",
     );
     if report.has_instructions() {
         write_line(
@@ -193,13 +372,17 @@ pub(crate) fn units(page: &mut String, report: &Report) {
         page,
         &format!(
             "**Reading the tables:** ↓ lower is better, ↑ higher is better. In brackets stands the interval that covers the true median with a probability of at least {:.0} %. The fastest series of each input is **bold**; those that are not measurably slower are bold too.\n",
-            (report.confidence() * 100.0).floor()
+            (report.confidence * 100.0).floor()
         ),
     );
 }
 
 fn contents(page: &mut String, report: &Report, calibrated: bool) {
     write_line(page, "## Contents\n");
+    if !report.targets.is_empty() {
+        let link = anchor(targets::TITLE);
+        write_line(page, &format!("- [{}](#{link})", targets::TITLE));
+    }
     let mut section = None;
     for table in &report.groups {
         if section != Some(&table.info.section) {
@@ -223,22 +406,31 @@ fn contents(page: &mut String, report: &Report, calibrated: bool) {
     page.push('\n');
 }
 
-pub(crate) fn failures(page: &mut String, report: &Report) {
+/// The failed cases, but no more than `most`; those of a short page with what fits on a line.
+pub(crate) fn failures(page: &mut String, report: &Report, most: usize) {
     let failed: Vec<_> = report.failed().collect();
     if failed.is_empty() {
         return;
     }
     write_line(page, "## Failed cases\n");
-    for (case, reason) in failed {
-        write_line(
-            page,
-            &format!("- {}: {}", code(&case.to_string()), text(reason)),
-        );
+    for (case, reason) in failed.iter().take(most) {
+        let (case, reason) = match failed.len() > most {
+            true => (
+                shorten(&case.to_string(), TEXT_WIDTH),
+                shorten(reason, TEXT_WIDTH),
+            ),
+            false => (case.to_string(), (*reason).to_owned()),
+        };
+        write_line(page, &format!("- {}: {}", code(&case), text(&reason)));
+    }
+    if failed.len() > most {
+        write_line(page, &format!("- and {} more", failed.len() - most));
     }
     page.push('\n');
 }
 
-pub(crate) fn skipped(page: &mut String, report: &Report) {
+/// Bench targets that were left out, with reasons of at most `width` characters.
+pub(crate) fn skipped(page: &mut String, report: &Report, width: usize) {
     if report.run.skipped.is_empty() {
         return;
     }
@@ -250,77 +442,157 @@ pub(crate) fn skipped(page: &mut String, report: &Report) {
     for skipped in &report.run.skipped {
         write_line(
             page,
-            &format!("- {}: {}", code(&skipped.target), text(&skipped.reason)),
+            &format!(
+                "- {}: {}",
+                code(&shorten(&skipped.target, width)),
+                text(&shorten(&skipped.reason, width))
+            ),
         );
     }
     page.push('\n');
 }
 
-fn group(page: &mut String, report: &Report, table: &Table, name: &str) {
+/// The section of a group; its picture, without a file's ending, is `picture`.
+fn group(report: &Report, table: &Table, picture: Option<&str>) -> String {
+    let mut page = String::new();
     let info = &table.info;
-    write_line(page, &format!("### {}\n", code(&info.group)));
+    write_line(&mut page, &format!("### {}\n", code(&info.group)));
     write_line(
-        page,
+        &mut page,
         &format!("**{}** {}\n", text(&info.question), prose(&info.work)),
     );
-    if let Some(description) = description(table) {
+    if let Some((picture, description)) = picture.zip(description(table)) {
         write_line(
-            page,
+            &mut page,
             &format!(
-                "<picture><source media=\"(prefers-color-scheme: dark)\" srcset=\"{ASSETS}/{name}{DARK}.svg\"><img alt=\"{} {}\" src=\"{ASSETS}/{name}.svg\"></picture>\n",
+                "<picture><source media=\"(prefers-color-scheme: dark)\" srcset=\"{picture}{DARK}.svg\"><img alt=\"{} {}\" src=\"{picture}.svg\"></picture>\n",
                 attribute(&info.question),
                 attribute(&description)
             ),
         );
     }
-    let head: Vec<String> = head(table).into_iter().map(|(_, title)| title).collect();
-    write_line(page, &format!("| {} |", head.join(" | ")));
+    let columns = Columns::of(table);
+    let head = columns.head(table);
+    let titles: Vec<&str> = head.iter().map(|(_, title)| title.as_str()).collect();
+    write_line(&mut page, &format!("| {} |", titles.join(" | ")));
     write_line(
-        page,
+        &mut page,
         &format!("|---:|---|{}", "---:|".repeat(head.len() - 2)),
     );
-    for row in &table.rows {
-        table_row(page, table, row, head.len());
+    for input in &table.inputs {
+        let fastest = fastest_at(table, input);
+        for row in table.rows_at(input) {
+            let is_fastest = fastest.contains(row.series.as_str());
+            table_row(&mut page, table, row, &columns, head.len(), is_fastest);
+        }
     }
     page.push('\n');
     if let Some(takeaway) = takeaway(table) {
-        write_line(page, &format!("> **Takeaway:** {takeaway}\n"));
+        write_line(&mut page, &format!("> **Takeaway:** {takeaway}\n"));
     }
     let cores = report.run.environment.cores_available.unwrap_or(u64::MAX);
-    if table.holds_memory() {
-        held(page, table);
+    if columns.held {
+        held(&mut page, table);
     }
     for doubt in doubts(table, cores) {
-        write_line(page, &format!("> **Doubtful:** {doubt}\n"));
+        write_line(&mut page, &format!("> **Doubtful:** {doubt}\n"));
+    }
+    page
+}
+
+/// Which columns a table has beside those that all have.
+pub(crate) struct Columns {
+    instructions: bool,
+    held: bool,
+    threads: bool,
+}
+
+impl Columns {
+    pub(crate) fn of(table: &Table) -> Self {
+        Self {
+            instructions: table.has_instructions(),
+            held: table.holds_memory(),
+            threads: table.is_parallel(),
+        }
+    }
+
+    /// What each column holds in a word, and its title.
+    pub(crate) fn head(&self, table: &Table) -> Vec<(&'static str, String)> {
+        let info = &table.info;
+        let baseline = match &info.baseline {
+            Some(baseline) => format!("× {}", cell(baseline)),
+            None => "×".to_owned(),
+        };
+        let plain = |column: &'static str| (column, format!("{column} ↓"));
+        let mut head = vec![
+            ("input", text(&info.axis)),
+            ("series", "series".to_owned()),
+            ("time", format!("time {} ↓", text(&table.of()))),
+        ];
+        head.extend(self.instructions.then(|| plain("instr")));
+        head.extend(["allocs", "bytes", "peak"].map(plain));
+        head.extend(self.held.then(|| plain("held")));
+        head.extend(self.threads.then(|| ("threads", "threads".to_owned())));
+        head.extend([
+            ("rate", format!("{}/s ↑", text(&info.unit))),
+            ("ratio", baseline),
+        ]);
+        head
+    }
+
+    /// The cells of a measured row behind input and series; a time among the fastest is bold.
+    pub(crate) fn figures(
+        &self,
+        table: &Table,
+        row: &Row,
+        measured: &Measured,
+        is_fastest: bool,
+    ) -> Vec<String> {
+        let strong = if is_fastest { "**" } else { "" };
+        let ratio = match table.ratio(row) {
+            _ if table.info.baseline.as_ref() == Some(&row.series) => "1".to_owned(),
+            Some(ratio) => match table.verdict(row) {
+                Some(verdict) => format!("{} {verdict}", interval(Unit::Ratio, &ratio)),
+                None => interval(Unit::Ratio, &ratio),
+            },
+            None => String::new(),
+        };
+        let mut cells = vec![format!(
+            "{strong}{}{strong}",
+            interval(Unit::Duration, &measured.time)
+        )];
+        if self.instructions {
+            let instructions = measured.instructions;
+            cells.push(instructions.map_or_else(|| "–".to_owned(), |n| Unit::Count.format(n, 0.0)));
+        }
+        let counted = |unit: Unit, value: fn(&Counted) -> f64| {
+            measured.allocations.map_or_else(
+                || "?".to_owned(),
+                |counted| unit.format(value(&counted), 0.0),
+            )
+        };
+        cells.push(counted(Unit::Count, |counted| counted.count));
+        cells.push(counted(Unit::Bytes, |counted| counted.bytes));
+        cells.push(counted(Unit::Bytes, |counted| counted.peak_bytes));
+        if self.held {
+            cells.push(counted(Unit::Bytes, |counted| counted.held_bytes));
+        }
+        if self.threads {
+            let threads = measured.threads.map(|threads| threads.to_string());
+            cells.push(threads.unwrap_or_else(|| "?".to_owned()));
+        }
+        cells.push(rate(measured.throughput()));
+        cells.push(ratio);
+        cells
     }
 }
 
-/// The columns of a group's table: what each holds in a word, and its title.
-pub(crate) fn head(table: &Table) -> Vec<(&'static str, String)> {
-    let info = &table.info;
-    let baseline = match &info.baseline {
-        Some(baseline) => format!("× {}", cell(baseline)),
-        None => "×".to_owned(),
-    };
-    let plain = |column: &'static str| (column, format!("{column} ↓"));
-    let mut head = vec![
-        ("input", text(&info.axis)),
-        ("series", "series".to_owned()),
-        ("time", format!("time {} ↓", text(&table.of()))),
-    ];
-    head.extend(table.has_instructions().then(|| plain("instr")));
-    head.extend(["allocs", "bytes", "peak"].map(plain));
-    head.extend(table.holds_memory().then(|| plain("held")));
-    head.extend(
-        table
-            .is_parallel()
-            .then(|| ("threads", "threads".to_owned())),
-    );
-    head.extend([
-        ("rate", format!("{}/s ↑", text(&info.unit))),
-        ("ratio", baseline),
-    ]);
-    head
+/// Which series of an input are among the fastest, where there is more than one series.
+pub(crate) fn fastest_at<'a>(table: &'a Table, input: &str) -> HashSet<&'a str> {
+    match table.series.len() {
+        0 | 1 => HashSet::new(),
+        _ => HashSet::from_iter(table.fastest(input).unwrap_or_default()),
+    }
 }
 
 /// What each series holds for an element at the last input, least first.
@@ -352,7 +624,14 @@ pub(crate) fn held(page: &mut String, table: &Table) {
     );
 }
 
-fn table_row(page: &mut String, table: &Table, row: &Row, columns: usize) {
+fn table_row(
+    page: &mut String,
+    table: &Table,
+    row: &Row,
+    columns: &Columns,
+    width: usize,
+    is_fastest: bool,
+) {
     let input = match crate::report::number(&row.input) {
         Some(number) if number.fract() == 0.0 => Unit::Count.format(number, 0.0),
         _ => cell(&row.input),
@@ -361,7 +640,7 @@ fn table_row(page: &mut String, table: &Table, row: &Row, columns: usize) {
         Outcome::Measured(measured) => measured,
         Outcome::Failed(reason) => {
             let series = cell(&row.series);
-            let rest = "| ".repeat(columns - 3);
+            let rest = "| ".repeat(width - 3);
             write_line(
                 page,
                 &format!("| {input} | {series} | failed: {} {rest}|", text(reason)),
@@ -370,49 +649,8 @@ fn table_row(page: &mut String, table: &Table, row: &Row, columns: usize) {
         }
     };
     let mut cells = vec![input, cell(&row.series)];
-    cells.extend(figures(table, row, measured));
+    cells.extend(columns.figures(table, row, measured, is_fastest));
     write_line(page, &format!("| {} |", cells.join(" | ")));
-}
-
-/// The cells of a measured row behind input and series; a time among the fastest is bold.
-pub(crate) fn figures(table: &Table, row: &Row, measured: &Measured) -> Vec<String> {
-    let fastest = table.fastest(&row.input).unwrap_or_default();
-    let strong = match fastest.contains(&row.series.as_str()) && table.series.len() > 1 {
-        true => "**",
-        false => "",
-    };
-    let ratio = match table.ratio(row) {
-        _ if table.info.baseline.as_ref() == Some(&row.series) => "1".to_owned(),
-        Some(ratio) => interval(Unit::Ratio, &ratio),
-        None => String::new(),
-    };
-    let mut cells = vec![format!(
-        "{strong}{}{strong}",
-        interval(Unit::Duration, &measured.time)
-    )];
-    if table.has_instructions() {
-        let instructions = measured.instructions;
-        cells.push(instructions.map_or_else(|| "–".to_owned(), |n| Unit::Count.format(n, 0.0)));
-    }
-    let counted = |unit: Unit, value: fn(&Counted) -> f64| {
-        measured.allocations.map_or_else(
-            || "?".to_owned(),
-            |counted| unit.format(value(&counted), 0.0),
-        )
-    };
-    cells.push(counted(Unit::Count, |counted| counted.count));
-    cells.push(counted(Unit::Bytes, |counted| counted.bytes));
-    cells.push(counted(Unit::Bytes, |counted| counted.peak_bytes));
-    if table.holds_memory() {
-        cells.push(counted(Unit::Bytes, |counted| counted.held_bytes));
-    }
-    if table.is_parallel() {
-        let threads = measured.threads.map(|threads| threads.to_string());
-        cells.push(threads.unwrap_or_else(|| "?".to_owned()));
-    }
-    cells.push(rate(measured.throughput()));
-    cells.push(ratio);
-    cells
 }
 
 pub(crate) fn method(page: &mut String, report: &Report) {
@@ -641,6 +879,7 @@ mod tests {
     use super::*;
     use crate::report::tests::{entries, report};
     use bench_harness::record::{Counted, Entry};
+    use std::path::PathBuf;
 
     #[test]
     fn same_record_gives_the_same_bytes() {
@@ -699,6 +938,148 @@ mod tests {
             let cells = line.replace("\\|", "").matches('|').count();
             assert_eq!(cells, 10, "{line}");
         }
+    }
+
+    /// The report of a group that stands `count` times, each time under another name.
+    fn groups(count: usize) -> Report {
+        let first = entries(&[("slow", "1", &[100, 110]), ("slow", "2", &[90, 95])]);
+        let mut all = vec![first[0].clone()];
+        for number in 0..count {
+            for entry in &first[1..] {
+                let mut entry = entry.clone();
+                match &mut entry {
+                    Entry::Group(group) => group.info.group = format!("walk/{number}"),
+                    Entry::Case(record) => record.case.group = format!("walk/{number}"),
+                    _ => panic!("a group or a case"),
+                }
+                all.push(entry);
+            }
+        }
+        Report::new(&all).unwrap()
+    }
+
+    /// What the Markdown files among `files` link to or show, below the report's folder.
+    fn links(files: &Files) -> Vec<(PathBuf, PathBuf)> {
+        use pulldown_cmark::{Event, Parser, Tag};
+        let mut links = Vec::new();
+        let pages = files
+            .iter()
+            .filter(|(path, _)| path.extension().is_some_and(|ending| ending == "md"));
+        for (path, bytes) in pages {
+            let page = std::str::from_utf8(bytes).unwrap();
+            let mut named: Vec<String> = page
+                .split('"')
+                .filter(|part| part.ends_with(".svg"))
+                .map(str::to_owned)
+                .collect();
+            named.extend(Parser::new(page).filter_map(|event| match event {
+                Event::Start(Tag::Link { dest_url, .. }) => Some(dest_url.to_string()),
+                _ => None,
+            }));
+            for name in named.iter().filter(|name| !name.starts_with('#')) {
+                let mut target = path.parent().unwrap().to_owned();
+                for part in name.split('/') {
+                    match part {
+                        ".." => drop(target.pop()),
+                        part => target.push(part),
+                    }
+                }
+                links.push((path.clone(), target));
+            }
+        }
+        links
+    }
+
+    #[test]
+    fn page_that_would_be_too_long_keeps_a_row_for_each_group_and_every_link_resolves() {
+        let report = groups(40);
+        let whole = files(&report, None);
+        let length = |files: &Files| files[Path::new("BENCHMARKS.md")].len();
+        let table = Path::new("assets/tables/bench-walk-7.md");
+        assert!(!whole.contains_key(table));
+        let limit = 15_000;
+        assert!(length(&whole) > 2 * limit);
+        let short = files_within(&report, None, limit);
+        assert!(length(&short) <= limit, "{}", length(&short));
+        let text = |name: &str| String::from_utf8(short[Path::new(name)].clone()).unwrap();
+        let page = text("BENCHMARKS.md");
+        let row = "| [`walk/7`](assets/tables/bench-walk-7.md) | How long is a walk? | 2 | 0 | `slow` | `2` | 92 ns (90..95) |";
+        assert!(page.contains(row), "{page}");
+        assert!(!page.contains("more groups are"), "{page}");
+        let whole_table = String::from_utf8(whole[Path::new("BENCHMARKS.md")].clone()).unwrap();
+        let one = text("assets/tables/bench-walk-7.md");
+        let rows: Vec<&str> = one.lines().filter(|line| line.starts_with('|')).collect();
+        assert_eq!(rows.len(), 4, "{one}");
+        assert!(rows.iter().all(|row| whole_table.contains(row)), "{one}");
+        let record = Path::new("assets/benchmarks.jsonl");
+        for (page, target) in links(&short).iter().chain(&links(&whole)) {
+            let there = short.contains_key(target) || target == record;
+            assert!(there, "{} names {}", page.display(), target.display());
+        }
+        // With room for some rows only, the rest is in the list.
+        let limit = length(&short) - 1_000;
+        let shorter = files_within(&report, None, limit);
+        assert!(length(&shorter) <= limit, "{}", length(&shorter));
+        let page = String::from_utf8(shorter[Path::new("BENCHMARKS.md")].clone()).unwrap();
+        assert!(
+            page.contains("more groups are [in the list](assets/tables/groups.md)."),
+            "{page}"
+        );
+        let list =
+            String::from_utf8(shorter[Path::new("assets/tables/groups.md")].clone()).unwrap();
+        assert!(list.contains("| [`walk/39`](bench-walk-39.md) |"), "{list}");
+    }
+
+    #[test]
+    fn shard_and_merged_record_say_what_they_are() {
+        use bench_harness::record::Shard;
+        let mut report = report(&[("slow", "1", &[100, 110])]);
+        report.run.shard = Some(Shard {
+            number: 2,
+            of: 3,
+            cases: 9,
+            digest: "d".to_owned(),
+            places: vec![4],
+        });
+        let page = |report: &Report| {
+            String::from_utf8(files(report, None)[Path::new("BENCHMARKS.md")].clone()).unwrap()
+        };
+        let said = page(&report);
+        assert!(
+            said.contains("> Only shard 2 of 3 was measured: 1 of 9 cases."),
+            "{said}"
+        );
+        report.run.shard = None;
+        let machine = |cores| bench_harness::Environment {
+            cores_total: Some(cores),
+            ..Default::default()
+        };
+        report.run.machines = vec![machine(2), machine(2), machine(16)];
+        let said = page(&report);
+        assert!(said.contains("> Measured in 3 shards, which"), "{said}");
+        let doubt = "> **Doubtful:** of shards 1 and 3, records were taken on another machine (2 cores, now 16).";
+        assert!(said.contains(doubt), "{said}");
+        assert_eq!(said.matches("Doubtful").count(), 1);
+    }
+
+    #[test]
+    fn targets_stand_before_the_groups_and_in_the_contents() {
+        let mut report = report(&[("slow", "1", &[100, 110]), ("fast", "1", &[50, 55])]);
+        let text = "[[target]]\nname = 'quick'\ncases = '**/fast/*'\nmetric = 'time'\nat_most = 0.6\nof = 'slow'";
+        let policy = bench_harness::policy::Policy::parse("f", text).unwrap();
+        report.targets = targets::judge(&policy, &report);
+        let page = String::from_utf8(files(&report, None)[Path::new("BENCHMARKS.md")].clone());
+        let page = page.unwrap();
+        assert!(page.contains("- [Targets](#targets)"), "{page}");
+        let row = "| quick | time an iteration | at most 0.6× `slow` | 0.5× | 16.7 % under | `walk/chain/fast/1` | 1 of 1 | met |";
+        assert!(page.contains(row), "{page}");
+        assert!(page.find("## Targets") < page.find("### `walk/chain`"));
+        // In words, where the interval supports them.
+        assert!(
+            page.contains("| 0.500× (0.500..0.500) faster |")
+                || page.contains("| 0.5× (0.5..0.5) faster |"),
+            "{page}"
+        );
     }
 
     fn page_of(entries: &[Entry]) -> String {

@@ -47,6 +47,7 @@ pub(crate) fn execute(workspace: &Workspace, arguments: Arguments) -> Result<Exi
     let plan = Plan {
         profile: Profile::Quick,
         filter: arguments.filter,
+        share: None,
         processes: 1,
         timeout: arguments.timeout,
         records: PathBuf::new(),

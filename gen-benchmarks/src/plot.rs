@@ -195,7 +195,7 @@ fn subtitle(report: &Report, table: &Table, kind: Kind, has_fit: bool) -> String
     let time = format!("time {}", table.of());
     let median = format!(
         "median of {processes} processes with {:.0} % interval",
-        (report.confidence() * 100.0).floor()
+        (report.confidence * 100.0).floor()
     );
     let lower = "lower is better";
     let parts = match kind {

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::markdown::{ALL_GROUPS, TABLES};
+use crate::report::{ASSETS, CHART_PREFIX, RECORD};
+
 /// A rendered report: the bytes of every file, by path below the output folder.
 pub(crate) type Files = BTreeMap<PathBuf, Vec<u8>>;
 
@@ -57,10 +60,10 @@ fn share(path: &Path) {
 /// Fails now rather than after minutes of measuring when `folder` cannot be written to.
 pub(crate) fn probe(folder: &Path) -> Result<()> {
     probe_folder(folder)?;
-    probe_folder(&folder.join(crate::report::ASSETS))
+    probe_folder(&folder.join(ASSETS))
 }
 
-/// The same for a folder without [`ASSETS`](crate::report::ASSETS).
+/// The same for a folder without [`ASSETS`].
 pub(crate) fn probe_folder(folder: &Path) -> Result<()> {
     let failed = || {
         format!(
@@ -126,29 +129,31 @@ pub(crate) fn check(folder: &Path, files: &Files) -> Result<()> {
 fn mend(folder: &Path) -> String {
     format!(
         "write the report again with `gen-benchmarks report --records {} --out {}`",
-        folder
-            .join(crate::report::ASSETS)
-            .join(crate::report::RECORD)
-            .display(),
+        folder.join(ASSETS).join(RECORD).display(),
         folder.display()
     )
 }
 
-/// Charts below `folder` that look like ours and are not in `files`.
+/// Charts and tables below `folder` that look like ours and are not in `files`.
 fn strays(folder: &Path, files: &Files) -> Result<Vec<PathBuf>> {
-    let assets = folder.join(crate::report::ASSETS);
+    let assets = Path::new(ASSETS);
+    let tables = assets.join(TABLES);
     let mut strays = Vec::new();
-    for entry in
-        std::fs::read_dir(&assets).with_context(|| format!("cannot read {}", assets.display()))?
-    {
-        let name = entry?.file_name();
-        let path = Path::new(crate::report::ASSETS).join(&name);
-        let name = name.to_string_lossy();
-        if name.starts_with(crate::report::CHART_PREFIX)
-            && name.ends_with(".svg")
-            && !files.contains_key(&path)
-        {
-            strays.push(path);
+    for (below, ending) in [(assets, ".svg"), (tables.as_path(), ".md")] {
+        let found = folder.join(below);
+        if below == tables && !found.exists() {
+            continue;
+        }
+        let failed = || format!("cannot read {}", found.display());
+        for entry in std::fs::read_dir(&found).with_context(failed)? {
+            let name = entry?.file_name();
+            let path = below.join(&name);
+            let name = name.to_string_lossy();
+            let is_ours = name.starts_with(CHART_PREFIX) && name.ends_with(ending);
+            let is_list = below == tables && name == ALL_GROUPS;
+            if (is_ours || is_list) && !files.contains_key(&path) {
+                strays.push(path);
+            }
         }
     }
     strays.sort();
@@ -201,6 +206,29 @@ mod tests {
         publish(folder.path(), &report).unwrap();
         check(folder.path(), &report).unwrap();
         assert!(folder.path().join("assets/logo.svg").exists());
+    }
+
+    #[test]
+    fn tables_that_the_page_has_room_for_again_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let long = files(&[
+            ("BENCHMARKS.md", "rows"),
+            ("assets/tables/bench-a.md", "a"),
+            ("assets/tables/groups.md", "a"),
+        ]);
+        publish(folder.path(), &long).unwrap();
+        let note = folder.path().join("assets/tables/note.md");
+        std::fs::write(&note, "mine").unwrap();
+        check(folder.path(), &long).unwrap();
+        let short = files(&[("BENCHMARKS.md", "tables")]);
+        std::fs::write(folder.path().join("BENCHMARKS.md"), "tables").unwrap();
+        let error = check(folder.path(), &short).unwrap_err().to_string();
+        assert!(error.contains("bench-a.md is not part of"), "{error}");
+        publish(folder.path(), &short).unwrap();
+        check(folder.path(), &short).unwrap();
+        assert!(note.exists());
+        assert!(!folder.path().join("assets/tables/groups.md").exists());
+        assert!(!folder.path().join("assets/tables/bench-a.md").exists());
     }
 
     #[test]

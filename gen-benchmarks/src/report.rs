@@ -2,13 +2,16 @@
 //!
 //! Everything here is a pure function of the records, so the same records give the same report.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 
 use anyhow::{Result, bail};
 use bench_harness::record::{
     CaseId, Counting, Entry, GroupInfo, PlannedGroup, Record, RunInfo, Status,
 };
 use bench_harness::stats::{self, Estimate};
+
+use crate::targets::Judged;
 
 /// Folder of charts and record, below the folder of the report.
 pub(crate) const ASSETS: &str = "assets";
@@ -25,6 +28,10 @@ pub(crate) struct Report {
     /// How instructions were counted; `None` where the record does not say.
     pub(crate) counting: Option<Counting>,
     pub(crate) groups: Vec<Table>,
+    /// The probability that an interval covers the true median.
+    pub(crate) confidence: f64,
+    /// What became of the targets of the policy; empty until they are judged.
+    pub(crate) targets: Vec<Judged>,
 }
 
 /// One group: the rows of its table.
@@ -36,6 +43,8 @@ pub(crate) struct Table {
     pub(crate) inputs: Vec<String>,
     /// By input, then by series.
     pub(crate) rows: Vec<Row>,
+    /// Where the rows of each input are, and among them those of each series.
+    places: HashMap<String, (Range<usize>, HashMap<String, usize>)>,
 }
 
 /// One case over all its processes.
@@ -110,10 +119,17 @@ impl Report {
         if groups.is_empty() {
             bail!("the record holds no groups; measure them with `gen-benchmarks run`");
         }
+        let rows = groups.iter().flat_map(|table| &table.rows);
+        let confidence = rows
+            .filter_map(Row::measured)
+            .map(|measured| measured.time.confidence)
+            .fold(1.0, f64::min);
         Ok(Self {
             run: (**run).clone(),
             counting,
             groups,
+            confidence,
+            targets: Vec::new(),
         })
     }
 
@@ -130,14 +146,6 @@ impl Report {
     /// Whether the instructions of any case are known.
     pub(crate) fn has_instructions(&self) -> bool {
         self.groups.iter().any(Table::has_instructions)
-    }
-
-    /// The probability that an interval covers the true median.
-    pub(crate) fn confidence(&self) -> f64 {
-        let rows = self.groups.iter().flat_map(|table| &table.rows);
-        rows.filter_map(Row::measured)
-            .map(|measured| measured.time.confidence)
-            .fold(1.0, f64::min)
     }
 }
 
@@ -165,25 +173,32 @@ impl Table {
         counted: &HashMap<&CaseId, u64>,
         processes: u32,
     ) -> Result<Self> {
-        let mut series: Vec<String> = Vec::new();
-        let mut inputs: Vec<String> = Vec::new();
+        let (mut series, mut inputs): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+        let mut place_of: HashMap<&String, usize> = HashMap::new();
+        let mut announced: HashMap<&String, BTreeSet<usize>> = HashMap::new();
         for (one, input) in &group.cases {
-            if !series.contains(one) {
+            let next = series.len();
+            let place = *place_of.entry(one).or_insert(next);
+            if place == next {
                 series.push(one.clone());
             }
-            if !inputs.contains(input) {
+            let of_input = announced.entry(input).or_default();
+            if of_input.is_empty() {
                 inputs.push(input.clone());
             }
+            of_input.insert(place);
         }
         if inputs.iter().all(|input| number(input).is_some()) {
             inputs.sort_by(|one, other| number(one).partial_cmp(&number(other)).expect("numbers"));
         }
         let mut rows = Vec::with_capacity(group.cases.len());
+        let mut places = HashMap::new();
         for input in &inputs {
-            for one in &series {
-                if !group.cases.iter().any(|(s, i)| s == one && i == input) {
-                    continue;
-                }
+            let start = rows.len();
+            let mut of_input = HashMap::new();
+            for &place in &announced[input] {
+                let one = &series[place];
+                of_input.insert(one.clone(), rows.len());
                 let id = CaseId {
                     group: group.info.group.clone(),
                     series: one.clone(),
@@ -204,12 +219,14 @@ impl Table {
                     outcome,
                 });
             }
+            places.insert(input.clone(), (start..rows.len(), of_input));
         }
         Ok(Self {
             info: group.info.clone(),
             series,
             inputs,
             rows,
+            places,
         })
     }
 
@@ -221,9 +238,16 @@ impl Table {
 
     /// The row of this series and input.
     pub(crate) fn row(&self, series: &str, input: &str) -> Option<&Row> {
-        self.rows
-            .iter()
-            .find(|row| row.series == series && row.input == input)
+        let (_, of_input) = self.places.get(input)?;
+        self.rows.get(*of_input.get(series)?)
+    }
+
+    /// The rows of this input, in order of definition.
+    pub(crate) fn rows_at(&self, input: &str) -> &[Row] {
+        match self.places.get(input) {
+            Some((range, _)) => &self.rows[range.clone()],
+            None => &[],
+        }
     }
 
     /// The figures of this series and input.
@@ -270,12 +294,23 @@ impl Table {
         ratio(row.measured()?, self.measured(baseline, &row.input)?)
     }
 
+    /// What the ratio of `row` to the baseline says in words; nothing where there is none, or only
+    /// one process.
+    pub(crate) fn verdict(&self, row: &Row) -> Option<&'static str> {
+        let ratio = self.ratio(row)?;
+        match () {
+            () if ratio.confidence <= 0.0 => None,
+            () if ratio.high < 1.0 => Some("faster"),
+            () if ratio.low > 1.0 => Some("slower"),
+            () => Some("not told apart"),
+        }
+    }
+
     /// The series of least time at `input`, fastest first.
     pub(crate) fn ranking(&self, input: &str) -> Vec<(&str, &Measured)> {
         let mut ranking: Vec<_> = self
-            .rows
+            .rows_at(input)
             .iter()
-            .filter(|row| row.input == input)
             .filter_map(|row| Some((row.series.as_str(), row.measured()?)))
             .collect();
         ranking.sort_by(|(_, one), (_, other)| one.time.point.total_cmp(&other.time.point));
@@ -483,6 +518,8 @@ pub(crate) mod tests {
             build: "0".to_owned(),
             environment: Environment::default(),
             skipped: Vec::new(),
+            shard: None,
+            machines: Vec::new(),
         };
         let group = PlannedGroup {
             info: GroupInfo {
@@ -530,6 +567,7 @@ pub(crate) mod tests {
                 }),
                 counters: None,
                 threads: Some(2),
+                took_ms: None,
                 status: match elapsed_ns {
                     Some(_) => Status::Ok,
                     None => Status::Failed("ran 9 of 10 nodes".to_owned()),
@@ -640,6 +678,21 @@ pub(crate) mod tests {
         .unwrap();
         assert_eq!((ratio.low, ratio.point, ratio.high), (3.0, 3.0, 3.0));
         assert_eq!(table.fastest("1").unwrap(), ["fast"]);
+    }
+
+    #[test]
+    fn ratio_is_told_in_words_only_where_its_interval_supports_them() {
+        #[track_caller]
+        fn check(times: &[u64], expected: Option<&str>) {
+            let slow = &[100, 110, 120][..times.len()];
+            let report = report(&[("slow", "1", slow), ("fast", "1", times)]);
+            let table = &report.groups[0];
+            assert_eq!(table.verdict(table.row("fast", "1").unwrap()), expected);
+        }
+        check(&[90, 100, 110], Some("faster"));
+        check(&[101, 111, 121], Some("slower"));
+        check(&[90, 110, 130], Some("not told apart"));
+        check(&[50], None);
     }
 
     #[test]

@@ -15,9 +15,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use bench_harness::record::{
-    self, CaseId, Entries, Entry, Extras, PlannedGroup, Profile, Record, RunInfo, Sample, Status,
+    self, CaseId, Entries, Entry, Extras, PlannedGroup, Profile, Record, RunInfo, Sample, Shard,
+    Status,
 };
-use bench_harness::{EXTRAS_FILE, Environment, criterion_output, shuffle};
+use bench_harness::{EXTRAS_FILE, Environment, criterion_output, shard, shuffle};
 
 use crate::instructions;
 use crate::progress::Progress;
@@ -27,12 +28,23 @@ use crate::workspace::{Defined, Suite};
 pub(crate) struct Plan {
     pub(crate) profile: Profile,
     pub(crate) filter: Option<String>,
+    /// Which part of those cases, where other machines measure the rest.
+    pub(crate) share: Option<Share>,
     pub(crate) processes: u32,
     pub(crate) timeout: Duration,
     /// The file that the records go to.
     pub(crate) records: PathBuf,
     /// What an interrupted run left in it, to go on from.
     pub(crate) resumed: Option<Entries>,
+}
+
+/// One of several parts that the chosen cases are divided into.
+pub(crate) struct Share {
+    /// Which part, from 1.
+    pub(crate) number: u32,
+    pub(crate) of: u32,
+    /// What one process of a case takes, in nanoseconds, as far as it is known.
+    pub(crate) durations: HashMap<CaseId, u64>,
 }
 
 /// How a run ended.
@@ -93,8 +105,33 @@ impl Plan {
             .is_none_or(|filter| case.to_string().contains(filter.as_str()))
     }
 
+    /// The cases among all `selected` ones that this machine measures, and how the record says so.
+    fn share<'s>(
+        &self,
+        suite: &Suite,
+        mut selected: Vec<&'s Defined>,
+    ) -> (Vec<&'s Defined>, Option<Shard>) {
+        let Some(share) = &self.share else {
+            return (selected, None);
+        };
+        let groups: Vec<Entry> = planned(suite, &selected).map(Entry::Group).collect();
+        let all = record::planned(&groups);
+        let mut parts = shard::partition(&all, &share.durations, share.of);
+        let places = parts.swap_remove(share.number as usize - 1);
+        let own: HashSet<&CaseId> = places.iter().map(|&place| &all[place as usize]).collect();
+        selected.retain(|defined| own.contains(&defined.info.case));
+        let shard = Shard {
+            number: share.number,
+            of: share.of,
+            cases: all.len() as u32,
+            digest: shard::digest(&all),
+            places,
+        };
+        (selected, Some(shard))
+    }
+
     /// How a run of this plan is described in its record.
-    fn describe(&self, suite: &Suite, environment: Environment) -> RunInfo {
+    fn describe(&self, suite: &Suite, environment: Environment, shard: Option<Shard>) -> RunInfo {
         let (warm_up_ms, measurement_ms) = match self.profile {
             Profile::Quick => (5, 15),
             Profile::Standard => (10, 30),
@@ -111,6 +148,8 @@ impl Plan {
             build: suite.build.clone(),
             environment,
             skipped: suite.skipped.clone(),
+            shard,
+            machines: Vec::new(),
         }
     }
 }
@@ -122,8 +161,12 @@ pub(crate) fn run(
     environment: Environment,
     signals: (&Sender<Signal>, &Receiver<Signal>),
 ) -> Result<Summary> {
-    let selected = plan.select(suite)?;
-    let info = plan.describe(suite, environment);
+    let (selected, shard) = plan.share(suite, plan.select(suite)?);
+    if let Some(shard) = &shard {
+        let (number, of, all) = (shard.number, shard.of, shard.cases);
+        eprintln!("shard {number} of {of}: {} of {all} cases", selected.len());
+    }
+    let info = plan.describe(suite, environment, shard);
     let (mut file, done) = open(plan, suite, &info, &selected)?;
     let mut launcher = Launcher {
         suite,
@@ -148,9 +191,11 @@ pub(crate) fn run(
         }
         progress.announce(case);
         let begun = Instant::now();
-        let record = launcher.measure(defined, process)?;
+        let mut record = launcher.measure(defined, process)?;
+        let passed = begun.elapsed();
+        record.took_ms = u64::try_from(passed.as_millis()).ok();
         let fastest = took.entry(case.clone()).or_insert(Duration::MAX);
-        *fastest = begun.elapsed().min(*fastest);
+        *fastest = passed.min(*fastest);
         if let Status::Failed(reason) = &record.status {
             progress.line(&format!("failed: {case}: {reason}"));
             failed.insert(case.clone(), reason.clone());
@@ -294,11 +339,15 @@ fn resumable(existing: &Entries, now: &RunInfo) -> Result<(Entry, Vec<Record>)> 
             info.warm_up_ms,
             info.measurement_ms,
             info.samples,
+            info.shard.clone(),
         )
     };
     if comparable(before) != comparable(now) {
+        let shard = before.shard.as_ref().map_or_else(String::new, |shard| {
+            format!(", shard {}/{}", shard.number, shard.of)
+        });
         bail!(
-            "the record was begun with other options (profile {}, {} processes, filter {:?}); repeat those, or start without --resume",
+            "the record was begun with other options (profile {}, {} processes, filter {:?}{shard}); repeat those, or start without --resume",
             before.profile,
             before.processes,
             before.filter.as_deref().unwrap_or("")
@@ -348,6 +397,7 @@ impl Launcher<'_> {
             allocations: None,
             counters: None,
             threads: None,
+            took_ms: None,
             status: Status::Ok,
         };
         match self.launch(defined, &home, &extras)? {

@@ -33,7 +33,7 @@ pub(crate) fn ranking(report: &Report) -> String {
         &format!(
             "Medians of {} processes each, in turn; in brackets the interval that covers the true median with a probability of at least {:.0} %. Bytes are those asked for, without what an allocator adds; the peak is that of a whole cycle, all threads together.",
             report.run.processes,
-            (report.confidence() * 100.0).floor()
+            (report.confidence * 100.0).floor()
         ),
     );
     for skipped in &report.run.skipped {

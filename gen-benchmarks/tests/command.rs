@@ -206,6 +206,145 @@ fn crash_and_hang_are_named_and_measured_again_once_mended() {
     ended(&lab.check(), 0, &[]);
 }
 
+/// Measures a shard of the cases below `walk/` into a record of that name.
+fn measure_shard(lab: &Lab, shard: &str, name: &str, more: &[&str]) -> Output {
+    let records = lab.folder.path().join(name);
+    let arguments = ["run", "--profile", "quick", "--filter", "walk/right"];
+    lab.command(&arguments)
+        .args(["--count", "2", "--allow-unknown-commit", "--shard", shard])
+        .arg("--records")
+        .arg(records)
+        .args(more)
+        .output()
+        .unwrap()
+}
+
+/// The command in the folder of the records: files are named there.
+fn merge(lab: &Lab, arguments: &[&str]) -> Output {
+    lab.command(&["merge", "--out", "all.jsonl"])
+        .args(arguments)
+        .current_dir(lab.folder.path())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn shards_are_merged_into_the_record_of_the_whole_run_and_only_when_all_are_there() {
+    let lab = Lab::new();
+    let cases = |name: &str| {
+        let read = record::read(&lab.folder.path().join(name)).unwrap();
+        let mut processes: Vec<(String, u32)> = read
+            .entries
+            .iter()
+            .filter_map(|entry| match entry {
+                Entry::Case(record) => Some((record.case.to_string(), record.process)),
+                _ => None,
+            })
+            .collect();
+        processes.sort();
+        (record::planned(&read.entries), processes)
+    };
+    // The inputs 10, 20 and 40 for two machines, and one more than there are.
+    ended(
+        &measure_shard(&lab, "1/2", "s1.jsonl", &[]),
+        0,
+        &["shard 1 of 2: 2 of 3 cases"],
+    );
+    ended(
+        &merge(&lab, &["s1.jsonl"]),
+        2,
+        &["s1.jsonl:1: of 2 shards 2 is missing"],
+    );
+    assert!(!lab.folder.path().join("all.jsonl").exists());
+    ended(
+        &measure_shard(&lab, "2/2", "s2.jsonl", &[]),
+        0,
+        &["shard 2 of 2: 1 of 3 cases"],
+    );
+    let twice = ["s1.jsonl", "s2.jsonl", "s2.jsonl"];
+    ended(
+        &merge(&lab, &twice),
+        2,
+        &["s2.jsonl:1: shard 2 is s2.jsonl too"],
+    );
+    ended(
+        &merge(&lab, &["s2.jsonl", "s1.jsonl"]),
+        0,
+        &["3 cases of 2 shards"],
+    );
+
+    ended(&lab.measure("walk/right", &[]), 0, &[]);
+    assert_eq!(cases("all.jsonl"), cases("records.jsonl"));
+    let page = lab.page();
+    fs::rename(lab.folder.path().join("all.jsonl"), lab.records()).unwrap();
+    ended(&lab.report(), 0, &[]);
+    ended(&lab.check(), 0, &[]);
+    let merged = lab.page();
+    assert!(merged.contains("> Measured in 2 shards"), "{merged}");
+    assert_eq!(
+        merged.matches("`sequential`").count(),
+        page.matches("`sequential`").count()
+    );
+
+    ended(
+        &merge(&lab, &["s1.jsonl", "records.jsonl"]),
+        2,
+        &["records.jsonl:1: the record is no shard"],
+    );
+    let output = merge(&lab, &["--out", "s1.jsonl", "s1.jsonl", "s2.jsonl"]);
+    ended(&output, 2, &["cannot be used multiple times"]);
+    fs::write(lab.folder.path().join("all.jsonl"), "a diary\n").unwrap();
+    ended(
+        &merge(&lab, &["s1.jsonl", "s2.jsonl"]),
+        2,
+        &["all.jsonl:1: ", "is no record, so it is not replaced"],
+    );
+}
+
+#[test]
+fn shard_without_a_case_is_merged_too_and_an_interrupted_one_is_completed() {
+    let lab = Lab::new();
+    for number in ["1", "2", "3", "4"] {
+        let (shard, name) = (format!("{number}/4"), format!("s{number}.jsonl"));
+        ended(&measure_shard(&lab, &shard, &name, &[]), 0, &[]);
+    }
+    let third = lab.folder.path().join("s3.jsonl");
+    let whole = fs::read_to_string(&third).unwrap();
+    let last = whole.rfind("\"kind\":\"case\"").expect("a case");
+    fs::write(&third, &whole[..last]).unwrap();
+    let all = ["s1.jsonl", "s2.jsonl", "s3.jsonl", "s4.jsonl"];
+    let said = [
+        "s3.jsonl:4: the record ends inside this line",
+        "s3.jsonl:2: 1 of 1 cases lack processes",
+    ];
+    ended(&merge(&lab, &all), 2, &said);
+    let other = measure_shard(&lab, "2/4", "s3.jsonl", &["--resume"]);
+    ended(&other, 2, &["other options", "shard 3/4"]);
+    ended(
+        &measure_shard(&lab, "3/4", "s3.jsonl", &["--resume"]),
+        0,
+        &[],
+    );
+    ended(&merge(&lab, &all), 0, &["3 cases of 4 shards"]);
+}
+
+#[test]
+fn shard_is_named_as_a_part_of_a_whole_and_durations_as_a_record() {
+    let lab = Lab::new();
+    ended(
+        &measure_shard(&lab, "4/3", "s.jsonl", &[]),
+        2,
+        &["give I/N with I from 1 to N"],
+    );
+    let output = measure_shard(&lab, "1/3", "s.jsonl", &["--durations", "no/such.jsonl"]);
+    ended(&output, 2, &["cannot read no/such.jsonl"]);
+    let output = lab
+        .command(&["run", "--durations", "x.jsonl"])
+        .output()
+        .unwrap();
+    ended(&output, 2, &["--shard"]);
+}
+
 /// The instructions of each case of a record by its series, and how they were counted.
 fn instructions(records: &Path) -> (HashMap<String, u64>, Counting) {
     let mut counted: HashMap<String, u64> = HashMap::new();

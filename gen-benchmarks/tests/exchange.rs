@@ -53,6 +53,8 @@ impl Desk {
                 ..Environment::default()
             },
             skipped: Vec::new(),
+            shard: None,
+            machines: Vec::new(),
         };
         let mut text = Entry::Run(Box::new(run)).to_line() + "\n";
         for (process, &elapsed_ns) in (1..).zip(times) {
@@ -71,6 +73,7 @@ impl Desk {
                 allocations: None,
                 counters: None,
                 threads: None,
+                took_ms: None,
                 status: Status::Ok,
             };
             text += &(Entry::Case(record).to_line() + "\n");

@@ -134,6 +134,8 @@ impl Recorded {
                 ..self.environment.clone()
             },
             skipped: Vec::new(),
+            shard: None,
+            machines: Vec::new(),
         };
         let group = PlannedGroup {
             info: GroupInfo {
@@ -173,6 +175,7 @@ impl Recorded {
                     allocations: None,
                     counters: None,
                     threads: Some(1),
+                    took_ms: None,
                     status: Status::Ok,
                 }));
             }

@@ -156,6 +156,7 @@ pub fn to_records(measurements: &[Measurement]) -> (Vec<Record>, Vec<String>) {
                 allocations: None,
                 counters: None,
                 threads: None,
+                took_ms: None,
                 status: Status::Ok,
             });
         }
@@ -201,6 +202,7 @@ mod tests {
             }),
             counters: None,
             threads: Some(1),
+            took_ms: None,
             status,
         })
     }

@@ -13,7 +13,7 @@ use super::prose::{pieces, plain};
 use crate::chart::{Chart, Fit, Scale, Series};
 use crate::compare::{self, Outcome};
 use crate::format::Unit;
-use crate::markdown::{self, interval};
+use crate::markdown::{self, Columns, interval};
 use crate::plot;
 use crate::report::{self, Measured, Report, Table, number};
 use crate::takeaway::{doubts, takeaway};
@@ -151,7 +151,13 @@ impl<'a> Group<'a> {
     fn new(report: &Report, table: &'a Table) -> Self {
         let series = indices(&table.series);
         let inputs = indices(&table.inputs);
-        let head = markdown::head(table).into_iter();
+        let columns = Columns::of(table);
+        let fastest: HashMap<&str, HashSet<&str>> = table
+            .inputs
+            .iter()
+            .map(|input| (input.as_str(), markdown::fastest_at(table, input)))
+            .collect();
+        let head = columns.head(table).into_iter();
         // Outside of a Markdown table nothing ends a cell.
         let head = head.map(|(key, title)| (key, plain(&title.replace("\\|", "|"))));
         let mut group = Self {
@@ -184,7 +190,9 @@ impl<'a> Group<'a> {
             group.row_inputs.push(inputs[row.input.as_str()]);
             match &row.outcome {
                 report::Outcome::Measured(measured) => {
-                    group.measured(index, measured, markdown::figures(table, row, measured));
+                    let is_fastest = fastest[row.input.as_str()].contains(row.series.as_str());
+                    let figures = columns.figures(table, row, measured, is_fastest);
+                    group.measured(index, measured, figures);
                 }
                 report::Outcome::Failed(reason) => {
                     group.failed.push((index, reason.as_str()));

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Measures all cases on several nodes of a SLURM cluster: each task of a job array is a shard. Run it
+# in the workspace, and let `slurm-merge.sh` follow it:
+#
+#   array=$(sbatch --parsable --array=1-4 docs/slurm-array.sh --profile full)
+#   sbatch --dependency=afterany:"$array" docs/slurm-merge.sh "$array"
+#
+# Its arguments go to `gen-benchmarks run`. Records go to RECORDS (default: bench-records) in a folder
+# named after the job; a task that is started again goes on where it stopped. GEN_BENCHMARKS is the
+# command, for workspaces that do not hold it themselves.
+#
+#SBATCH --job-name=bench-shard
+#SBATCH --output=bench-shard-%A-%a.log
+# Nobody else on the node while it measures. Ask for one kind of node here, as in --constraint=epyc.
+#SBATCH --exclusive
+#SBATCH --requeue
+set -euo pipefail
+
+cd "$SLURM_SUBMIT_DIR"
+if [[ $SLURM_ARRAY_TASK_MIN -ne 1 || $SLURM_ARRAY_TASK_MAX -ne $SLURM_ARRAY_TASK_COUNT ]]; then
+    echo "shards are numbered from 1 on without a gap: sbatch --array=1-$SLURM_ARRAY_TASK_COUNT" >&2
+    exit 2
+fi
+folder=${RECORDS:-bench-records}/$SLURM_ARRAY_JOB_ID
+record=$folder/shard-$SLURM_ARRAY_TASK_ID.jsonl
+mkdir -p "$folder"
+resume=()
+[[ -e $record ]] && resume=(--resume)
+
+read -ra command <<<"${GEN_BENCHMARKS:-cargo run -p gen-benchmarks --}"
+# cargo waits here for tasks that build in the same folder.
+"${command[@]}" run \
+    --shard "$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT" --records "$record" "${resume[@]}" "$@"
