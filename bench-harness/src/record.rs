@@ -63,7 +63,8 @@ impl Entry {
 
 /// Identifies a case: `group/series/input`.
 ///
-/// The parts are data: they may hold any character, and are escaped wherever they are written.
+/// The parts are data: they may hold any character, and are escaped wherever they are written. A part
+/// that criterion does not know of is empty and left out of what is printed, as criterion does.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CaseId {
     /// One chart and one table.
@@ -76,7 +77,13 @@ pub struct CaseId {
 
 impl fmt::Display for CaseId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.group, self.series, self.input)
+        f.write_str(&self.group)?;
+        for part in [&self.series, &self.input] {
+            if !part.is_empty() {
+                write!(f, "/{part}")?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -181,7 +188,7 @@ pub struct RunInfo {
     pub build: String,
     /// The machine, the toolchain and the commit.
     pub environment: Environment,
-    /// Bench targets that could not be built here, so that their cases are missing.
+    /// Bench targets that could not be built or measured here, so that their cases are missing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Skipped>,
 }
@@ -191,7 +198,7 @@ pub struct RunInfo {
 pub struct Skipped {
     /// Its name.
     pub target: String,
-    /// Why it could not be built.
+    /// Why its cases are missing.
     pub reason: String,
 }
 
