@@ -7,6 +7,7 @@ mod chart;
 mod compare;
 mod confirm;
 mod exchange;
+mod foreign;
 mod format;
 mod gate;
 mod gate_command;
@@ -55,6 +56,7 @@ use workspace::{Inputs, Workspace};
 #[derive(Parser)]
 #[command(version, about, args_conflicts_with_subcommands = true)]
 #[command(after_help = "Examples:
+  cargo gen-benchmarks                               measure any workspace with criterion benchmarks
   cargo run -p gen-benchmarks                        measure everything, write BENCHMARKS.md
   cargo run -p gen-benchmarks -- --profile quick     a look within two minutes
   cargo run -p gen-benchmarks -- --resume            go on where an interrupted run stopped
@@ -554,14 +556,20 @@ fn measure(workspace: &Workspace, arguments: &Measure) -> Result<(Plan, Summary)
         },
         records,
     };
-    let environment = Environment::capture(&workspace.root);
+    let environment = Environment {
+        workspace: workspace.name.clone(),
+        ..Environment::capture(&workspace.root)
+    };
     if environment.commit.is_none() && !arguments.allow_unknown_commit {
         bail!(
             "what would be measured has no commit (git is missing, or {} is in no repository with a commit); commit it, or pass --allow-unknown-commit",
             workspace.root.display()
         );
     }
-    let suite = workspace.build(&inputs(&arguments.select))?;
+    let suite = workspace.build(&Inputs {
+        patience: Some(arguments.timeout),
+        ..inputs(&arguments.select)
+    })?;
     let (sender, receiver) = runner::signals()?;
     let summary = runner::run(&plan, &suite, environment, (&sender, &receiver))?;
     eprintln!(
