@@ -19,6 +19,7 @@ mod outcome;
 mod pairing;
 mod peers;
 mod plot;
+mod processes;
 mod progress;
 mod publish;
 mod relink;
