@@ -12,6 +12,7 @@ mod format;
 mod gate;
 mod gate_command;
 mod history;
+mod init;
 mod instructions;
 mod load;
 mod markdown;
@@ -134,6 +135,9 @@ enum Command {
     /// Compare unchanged cases with themselves by criterion and tango, and count their false alarms.
     #[command(after_help = peers::HELP)]
     PeerVerdicts(peers::Arguments),
+    /// Write a benchmarks.toml that fits the workspace, where there is none.
+    #[command(after_help = init::HELP)]
+    Init,
     /// Print the cases.
     #[command(after_help = "Example: gen-benchmarks list --profile quick --filter arena")]
     List {
@@ -364,6 +368,7 @@ fn execute(cli: Cli) -> Result<ExitCode> {
         }
         Some(Command::Bisect(arguments)) => bisect::execute(&workspace, &arguments),
         Some(Command::Calibrate(arguments)) => calibrate::execute(&workspace, &arguments),
+        Some(Command::Init) => init::execute(&workspace),
         Some(Command::PeerVerdicts(arguments)) => peers::execute(&workspace, arguments),
         Some(Command::Gate(arguments)) => gate_command::execute(&workspace, &arguments),
         Some(Command::Policy(arguments)) => policy(&workspace, &arguments),
