@@ -81,6 +81,9 @@ pub struct Environment {
     pub rustflags: Option<String>,
     /// Allocator of the measured programs.
     pub allocator: Option<String>,
+    /// Name of the workspace that is measured, for the caller to fill in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<String>,
     /// Commit that the working tree is at.
     pub commit: Option<String>,
     /// Whether the working tree differs from the commit.

@@ -67,7 +67,8 @@ impl Entry {
 
 /// Identifies a case: `group/series/input`.
 ///
-/// The parts are data: they may hold any character, and are escaped wherever they are written.
+/// The parts are data: they may hold any character, and are escaped wherever they are written. A part
+/// that criterion does not know of is empty and left out of what is printed, as criterion does.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CaseId {
     /// One chart and one table.
@@ -80,7 +81,13 @@ pub struct CaseId {
 
 impl fmt::Display for CaseId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.group, self.series, self.input)
+        f.write_str(&self.group)?;
+        for part in [&self.series, &self.input] {
+            if !part.is_empty() {
+                write!(f, "/{part}")?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -185,7 +192,7 @@ pub struct RunInfo {
     pub build: String,
     /// The machine, the toolchain and the commit.
     pub environment: Environment,
-    /// Bench targets that could not be built here, so that their cases are missing.
+    /// Bench targets that could not be built or measured here, so that their cases are missing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Skipped>,
     /// Which part of the chosen cases the record holds; `None` where it holds all.
@@ -217,7 +224,7 @@ pub struct Shard {
 pub struct Skipped {
     /// Its name.
     pub target: String,
-    /// Why it could not be built.
+    /// Why its cases are missing.
     pub reason: String,
 }
 

@@ -219,7 +219,9 @@ impl Calibrator<'_> {
             let mut launches = HashMap::new();
             self.equal(0, &mut launches)?;
             self.learn(&launches);
-            return self.relinked();
+            self.relinked()?;
+            self.proofs();
+            return Ok(());
         }
         let quiet = self.condition("Quiet", false)?;
         self.calibration.conditions.push(quiet);
@@ -524,8 +526,10 @@ impl Calibrator<'_> {
         ) else {
             return;
         };
-        let iterations = 100;
+        // So many that what a process does beside them, which differs by hundreds, is nothing.
+        let iterations = 10_000;
         let more = (f64::from(iterations) * (1.0 + percent / 100.0)).round() as u32;
+        self.calibration.proofs.clear();
         for pair in self.to_relink(&pairs) {
             let count = |iterations| {
                 instructions::served(pair.suites[0], pair.binaries[0], pair.case, iterations)

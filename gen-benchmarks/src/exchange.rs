@@ -22,7 +22,7 @@ const FILE_LIMIT: u64 = 256 << 20;
 const RECORD: &str = "a record";
 
 /// What criterion calls its latest run.
-const LATEST: &str = "new";
+pub(crate) const LATEST: &str = "new";
 
 #[derive(Args, Clone)]
 pub(crate) struct Import {
@@ -336,18 +336,7 @@ fn load_criterion(home: &Path, baseline: &str) -> Result<Loaded> {
         "no benchmark below {} has a baseline `{baseline}`; save one with `cargo bench -- --save-baseline {baseline}`",
         home.display()
     );
-    let optional = |path: PathBuf| match path.exists() {
-        true => text_of(&path).map(Some),
-        false => Ok(None),
-    };
-    let folders = folders.into_iter().map(|folder| {
-        Ok(Folder {
-            benchmark: text_of(&folder.join("benchmark.json"))?,
-            sample: optional(folder.join("sample.json"))?,
-            estimates: optional(folder.join("estimates.json"))?,
-            file: folder.display().to_string(),
-        })
-    });
+    let folders = folders.into_iter().map(criterion_folder);
     let folders = folders.collect::<Result<Vec<_>>>()?;
     let found = exchange::read_criterion(&home.display().to_string(), &folders)?;
     Ok(Loaded {
@@ -355,5 +344,19 @@ fn load_criterion(home: &Path, baseline: &str) -> Result<Loaded> {
         measurements: found.measurements,
         warnings: found.warnings,
         environment: None,
+    })
+}
+
+/// What criterion keeps of one benchmark and baseline.
+pub(crate) fn criterion_folder(folder: PathBuf) -> Result<Folder> {
+    let optional = |path: PathBuf| match path.exists() {
+        true => text_of(&path).map(Some),
+        false => Ok(None),
+    };
+    Ok(Folder {
+        benchmark: text_of(&folder.join("benchmark.json"))?,
+        sample: optional(folder.join("sample.json"))?,
+        estimates: optional(folder.join("estimates.json"))?,
+        file: folder.display().to_string(),
     })
 }

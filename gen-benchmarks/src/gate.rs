@@ -3,12 +3,13 @@
 //! Equal binaries are not run. Of others every case is launched in both builds until its time is
 //! decided, and what it allocates and executes is counted. What looks slower is measured again on
 //! freshly linked layouts. What runs on several threads is timed twice: kept on one core for its
-//! overhead, and free for what its users wait.
+//! overhead, and free for what its users wait. Benchmarks of criterion's own, which know no turns, are
+//! judged by whole processes.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use bench_harness::gate::{Change, Evidence, Finding, Judgement, Metric, Side, Undecided, Verdict};
@@ -21,6 +22,7 @@ use crate::confirm::Layouts;
 use crate::instructions::{self, Way};
 use crate::load::Load;
 use crate::pairing::{Patience, Stop};
+use crate::processes;
 use crate::progress::Progress;
 use crate::runner::{Interrupted, Signal};
 use crate::trial::{Clock, LOOKS, Method, Pair, Trial};
@@ -215,7 +217,7 @@ struct Gate<'r> {
 impl<'r> Gate<'r> {
     fn run(&mut self, pairs: &[Pair<'r>]) -> Result<()> {
         let mut same: HashMap<[usize; 2], bool> = HashMap::new();
-        let mut alone = Vec::new();
+        let (mut alone, mut whole) = (Vec::new(), Vec::new());
         let mut progress = Progress::of("cases", pairs.len());
         for &pair in pairs {
             let equal = match same.get(&pair.binaries) {
@@ -228,6 +230,8 @@ impl<'r> Gate<'r> {
             progress.announce(pair.case);
             if equal {
                 self.findings.push(self.same_code(pair.case));
+            } else if processes::is_foreign(&pair) {
+                whole.push(pair);
             } else {
                 match self.case(pair) {
                     Ok(Some(elements)) => alone.push((pair, elements)),
@@ -247,7 +251,70 @@ impl<'r> Gate<'r> {
             progress.step(pair.case);
         }
         progress.finish();
+        self.whole_processes(&whole)?;
         self.count_instructions(&alone)
+    }
+
+    /// Judges the time of cases that know no turns, by whole processes.
+    fn whole_processes(&mut self, pairs: &[Pair<'r>]) -> Result<()> {
+        let pairs = pairs.iter().copied();
+        let pairs: Vec<Pair> = pairs
+            .filter(|pair| self.is_judged(pair.case, Metric::Time))
+            .collect();
+        if pairs.is_empty() {
+            return Ok(());
+        }
+        let (start, plan) = (Instant::now(), self.plan);
+        let launches = processes::launches(plan.profile);
+        let look = &mut || self.load.look();
+        let outcomes = processes::run(
+            &pairs,
+            (launches, plan.seed),
+            plan.timeout,
+            look,
+            self.signals,
+        )
+        .map_err(|error| match error.is::<Interrupted>() {
+            true => Stopped.into(),
+            false => error,
+        })?;
+        self.measuring += start.elapsed();
+        let (mut cases, mut timed) = (Vec::new(), Vec::new());
+        for (pair, outcome) in pairs.iter().zip(outcomes) {
+            match outcome {
+                Ok(sides) => {
+                    cases.push(pair.case);
+                    let limit = self.method(pair.case, Metric::Time).test.limit;
+                    timed.push((sides, limit.max(WALL_LIMIT)));
+                }
+                Err((side, reason)) => self.undecided.push(Undecided {
+                    case: pair.case.clone(),
+                    reason: format!("it fails in the {}: {reason}", ["base", "head"][side]),
+                    is_new: false,
+                }),
+            }
+        }
+        let compared = processes::compare(&timed);
+        for ((case, comparison), (_, limit)) in cases.into_iter().zip(compared).zip(&timed) {
+            self.clocks.push(Clock::Wall);
+            let mut finding = Finding {
+                evidence: Evidence::Paired,
+                verdict: comparison.verdict,
+                base: Some(comparison.base),
+                head: Some(comparison.head),
+                change: comparison.change,
+                visible: comparison.visible,
+                limit: *limit,
+                launches,
+                ..self.blank(case, Metric::Time)
+            };
+            finding
+                .notes
+                .push("whole processes of criterion took turns".to_owned());
+            finding.notes.extend(comparison.reason);
+            self.findings.push(finding);
+        }
+        Ok(())
     }
 
     fn decided_on(&self) -> String {

@@ -8,11 +8,13 @@ mod compare;
 mod confirm;
 mod exchange;
 mod findings;
+mod foreign;
 mod format;
 mod gate;
 mod gate_command;
 mod history;
 mod html;
+mod init;
 mod instructions;
 mod lint;
 mod load;
@@ -21,6 +23,7 @@ mod outcome;
 mod pairing;
 mod peers;
 mod plot;
+mod processes;
 mod progress;
 mod publish;
 mod relink;
@@ -61,6 +64,7 @@ use workspace::{Inputs, Workspace};
 #[derive(Parser)]
 #[command(version, about, args_conflicts_with_subcommands = true)]
 #[command(after_help = "Examples:
+  cargo gen-benchmarks                               measure any workspace with criterion benchmarks
   cargo run -p gen-benchmarks                        measure everything, write BENCHMARKS.md
   cargo run -p gen-benchmarks -- --profile quick     a look within two minutes
   cargo run -p gen-benchmarks -- --resume            go on where an interrupted run stopped
@@ -149,6 +153,9 @@ enum Command {
     /// Compare unchanged cases with themselves by criterion and tango, and count their false alarms.
     #[command(after_help = peers::HELP)]
     PeerVerdicts(peers::Arguments),
+    /// Write a benchmarks.toml that fits the workspace, where there is none.
+    #[command(after_help = init::HELP)]
+    Init,
     /// Print the cases.
     #[command(after_help = "Example: gen-benchmarks list --profile quick --filter arena")]
     List {
@@ -399,6 +406,7 @@ fn execute(cli: Cli) -> Result<ExitCode> {
         }
         Some(Command::Bisect(arguments)) => bisect::execute(&workspace, &arguments),
         Some(Command::Calibrate(arguments)) => calibrate::execute(&workspace, &arguments),
+        Some(Command::Init) => init::execute(&workspace),
         Some(Command::PeerVerdicts(arguments)) => peers::execute(&workspace, arguments),
         Some(Command::Gate(arguments)) => gate_command::execute(&workspace, &arguments),
         Some(Command::Policy(arguments)) => policy(&workspace, &arguments),
@@ -614,14 +622,20 @@ fn measure(
         },
         records,
     };
-    let environment = Environment::capture(&workspace.root);
+    let environment = Environment {
+        workspace: workspace.name.clone(),
+        ..Environment::capture(&workspace.root)
+    };
     if environment.commit.is_none() && !arguments.allow_unknown_commit {
         bail!(
             "what would be measured has no commit (git is missing, or {} is in no repository with a commit); commit it, or pass --allow-unknown-commit",
             workspace.root.display()
         );
     }
-    let suite = workspace.build(&inputs(&arguments.select))?;
+    let suite = workspace.build(&Inputs {
+        patience: Some(arguments.timeout),
+        ..inputs(&arguments.select)
+    })?;
     let (sender, receiver) = runner::signals()?;
     let summary = runner::run(&plan, &suite, environment, (&sender, &receiver))?;
     eprintln!(

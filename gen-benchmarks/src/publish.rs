@@ -46,7 +46,7 @@ impl Beside {
 }
 
 /// Temporary files are private; a report is read by everybody.
-fn share(path: &Path) {
+pub(crate) fn share(path: &Path) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

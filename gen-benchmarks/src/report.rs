@@ -11,6 +11,7 @@ use bench_harness::record::{
 };
 use bench_harness::stats::{self, Estimate};
 
+use crate::foreign;
 use crate::targets::Judged;
 
 /// Folder of charts and record, below the folder of the report.
@@ -90,7 +91,8 @@ pub(crate) struct Counted {
 impl Report {
     /// Computes a report from the entries of a record file.
     pub(crate) fn new(entries: &[Entry]) -> Result<Self> {
-        let mut entries = entries.iter();
+        let gathered = foreign::gathered(entries);
+        let mut entries = gathered.iter();
         let Some(Entry::Run(run)) = entries.next() else {
             bail!("the record does not begin with a run; measure one with `gen-benchmarks run`");
         };
@@ -146,6 +148,23 @@ impl Report {
     /// Whether the instructions of any case are known.
     pub(crate) fn has_instructions(&self) -> bool {
         self.groups.iter().any(Table::has_instructions)
+    }
+
+    /// Whether any group is written with our crate, which counts and checks, or where none is
+    /// measured, may be.
+    pub(crate) fn has_counts(&self) -> bool {
+        !self.is_foreign()
+            || self
+                .groups
+                .iter()
+                .any(|table| table.is_counted() == Some(true))
+    }
+
+    /// Whether any group is criterion's own, of which nobody knows more than the time.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.groups
+            .iter()
+            .any(|table| table.is_counted() == Some(false))
     }
 }
 
@@ -234,6 +253,18 @@ impl Table {
     pub(crate) fn has_instructions(&self) -> bool {
         let mut measured = self.rows.iter().filter_map(Row::measured);
         measured.any(|measured| measured.instructions.is_some())
+    }
+
+    /// Whether what is allocated is known of any case; `None` where all have failed.
+    pub(crate) fn is_counted(&self) -> Option<bool> {
+        let mut measured = self.rows.iter().filter_map(Row::measured).peekable();
+        measured.peek()?;
+        Some(measured.any(|measured| measured.allocations.is_some()))
+    }
+
+    /// Whether cases differ by an input.
+    pub(crate) fn has_inputs(&self) -> bool {
+        self.inputs.iter().any(|input| !input.is_empty())
     }
 
     /// The row of this series and input.

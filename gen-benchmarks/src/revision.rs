@@ -153,6 +153,7 @@ impl Revisions {
         let short = short(&side.commit);
         eprintln!("building {label} {short} ({})", side.name);
         self.check_out(&side.commit)?;
+        self.lend_lock_file()?;
         let kits = self.folder.join("kits");
         let built = self.checked_out().and_then(|workspace| {
             let mut inputs = inputs.clone();
@@ -187,6 +188,17 @@ impl Revisions {
             binary.path = copy;
         }
         Ok(suite)
+    }
+
+    /// Gives a commit without a lock file, as of many libraries, that of the user's tree: both
+    /// revisions are to be built with the same dependencies.
+    fn lend_lock_file(&self) -> Result<()> {
+        let lent = self.tree().join(&self.prefix).join("Cargo.lock");
+        let own = self.root.join("Cargo.lock");
+        if !lent.exists() && own.exists() {
+            std::fs::copy(&own, &lent).with_context(|| format!("cannot copy {}", own.display()))?;
+        }
+        Ok(())
     }
 
     /// The workspace as it was last checked out, to build in.

@@ -20,6 +20,7 @@ use bench_harness::record::{
 };
 use bench_harness::{EXTRAS_FILE, Environment, criterion_output, shard, shuffle};
 
+use crate::foreign::{self, Effort};
 use crate::instructions;
 use crate::progress::Progress;
 use crate::workspace::{Defined, Suite};
@@ -180,6 +181,13 @@ pub(crate) fn run(
         .flat_map(|process| shuffled(&selected, info.seed, process))
         .filter(|(process, defined)| !done.contains(&(defined.info.case.clone(), *process)))
         .collect();
+    foreign::announce(
+        suite,
+        &selected,
+        Effort::from(&info),
+        plan.processes,
+        plan.profile,
+    );
     let start = Instant::now();
     let mut took: HashMap<CaseId, Duration> = HashMap::new();
     let mut progress = Progress::of("processes", missing.len());
@@ -206,10 +214,12 @@ pub(crate) fn run(
     progress.finish();
     let measuring = start.elapsed();
     // Now that no times are taken any more.
-    let entries = record::read(&plan.records)?.entries;
-    let way = instructions::Way::find();
-    for entry in instructions::count(way, suite, plan.profile, &entries, &took, signals)? {
-        append(&mut file, &plan.records, &entry)?;
+    if selected.iter().any(|defined| defined.foreign.is_none()) {
+        let entries = record::read(&plan.records)?.entries;
+        let way = instructions::Way::find();
+        for entry in instructions::count(way, suite, plan.profile, &entries, &took, signals)? {
+            append(&mut file, &plan.records, &entry)?;
+        }
     }
     let mut failed: Vec<_> = failed.into_iter().collect();
     failed.sort();
@@ -400,6 +410,17 @@ impl Launcher<'_> {
             took_ms: None,
             status: Status::Ok,
         };
+        if defined.foreign.is_some() {
+            let effort = Effort::from(self.info);
+            match foreign::measure(self.suite, defined, effort, self.timeout, self.signals)? {
+                Ok((samples, elements)) => {
+                    record.samples = samples;
+                    record.elements = elements;
+                }
+                Err(reason) => record.status = Status::Failed(reason),
+            }
+            return Ok(record);
+        }
         match self.launch(defined, &home, &extras)? {
             Err(reason) => record.status = Status::Failed(reason),
             Ok(()) => match collect(case, &home, &extras) {

@@ -1,19 +1,25 @@
 //! The workspace that is measured: its bench binaries and the cases they define.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::hash::{DefaultHasher, Hasher};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use bench_harness::record::{CaseInfo, GroupInfo, Listed, Skipped};
 use bench_harness::{CARGO_METADATA, INPUT_FILES, LIST_CASES, REFUSED, WORKLOAD_FILE};
-use cargo_metadata::{Message, MetadataCommand};
+use cargo_metadata::{Message, Metadata, MetadataCommand};
+
+use crate::foreign::{self, Benchmark, Dialect};
 
 /// A workspace, as cargo describes it.
 pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
+    /// What a report calls it; `None` for the workspace that this program belongs to.
+    pub(crate) name: Option<String>,
     /// Where everything goes that is not the report itself.
     pub(crate) scratch: PathBuf,
     /// Bench targets that need no features, in order of name.
@@ -24,6 +30,8 @@ pub(crate) struct Workspace {
     variables: Vec<(String, OsString)>,
     /// The bench target called [`TANGO`], which no report is made of.
     tango: Option<Optional>,
+    /// Names of packages, by the paths of their manifests.
+    packages: HashMap<PathBuf, String>,
 }
 
 /// The bench target with `required-features` that gives cases to tango.
@@ -39,6 +47,8 @@ pub(crate) struct Inputs {
     /// Only bench targets of these names are built, where `*` at the end stands for any letters; all
     /// where there are none.
     pub(crate) targets: Vec<String>,
+    /// How long a bench binary may be silent when it is asked what it measures [default: 60 s].
+    pub(crate) patience: Option<Duration>,
 }
 
 /// A bench target with `required-features`. It may need what is not on this machine, a C compiler
@@ -54,6 +64,28 @@ pub(crate) struct Binary {
     pub(crate) path: PathBuf,
     /// Folder of its package, where cargo would run it.
     pub(crate) folder: PathBuf,
+    /// Names of its target and of its package.
+    pub(crate) target: String,
+    pub(crate) package: String,
+    /// Its main source file, relative to the workspace.
+    source: String,
+    /// How to speak to it where its benchmarks are criterion's own.
+    pub(crate) dialect: Option<Dialect>,
+}
+
+#[cfg(test)]
+impl Binary {
+    /// One that is not there.
+    pub(crate) fn named(package: &str, target: &str) -> Self {
+        Self {
+            path: PathBuf::new(),
+            folder: PathBuf::new(),
+            target: target.to_owned(),
+            package: package.to_owned(),
+            source: String::new(),
+            dialect: None,
+        }
+    }
 }
 
 /// The built bench targets of a workspace and everything that is defined in them.
@@ -63,7 +95,7 @@ pub(crate) struct Suite {
     pub(crate) cases: Vec<Defined>,
     /// Changes when a bench binary, a workflow file or the crate graph does.
     pub(crate) build: String,
-    /// Bench targets that could not be built.
+    /// Bench targets that could not be built, or are not measured.
     pub(crate) skipped: Vec<Skipped>,
     inputs: Inputs,
     metadata: PathBuf,
@@ -74,6 +106,8 @@ pub(crate) struct Suite {
 pub(crate) struct Defined {
     pub(crate) info: CaseInfo,
     pub(crate) binary: usize,
+    /// How criterion knows it, where it is not written with our crate.
+    pub(crate) foreign: Option<Benchmark>,
 }
 
 impl Workspace {
@@ -112,9 +146,15 @@ impl Workspace {
                 }
             }
         }
+        // Packages may have targets of the same name, which are built together.
         plain.sort();
+        plain.dedup();
         optional.sort_by(|one, other| one.target.cmp(&other.target));
+        let packages = metadata.packages.iter();
+        let packages = packages.map(|one| (one.manifest_path.clone().into(), one.name.to_string()));
         Ok(Self {
+            name: name(&metadata),
+            packages: packages.collect(),
             root: metadata.workspace_root.into(),
             scratch: metadata.target_directory.join("gen-benchmarks").into(),
             plain,
@@ -150,6 +190,7 @@ impl Workspace {
                 .map(|file| canonical(file, "workload"))
                 .transpose()?,
             targets: inputs.targets.clone(),
+            patience: inputs.patience,
         };
         let (binaries, skipped) = self.build_binaries(&inputs.targets)?;
         let mut suite = Suite {
@@ -168,7 +209,13 @@ impl Workspace {
             suite.list(index)?;
         }
         if suite.cases.is_empty() {
-            bail!("no bench target of this workspace defines cases with bench_harness::main!");
+            let reasons = suite.skipped.iter();
+            let reasons: String = reasons
+                .map(|one| format!("\n  {}: {}", one.target, one.reason))
+                .collect();
+            bail!(
+                "no bench target of this workspace can be measured; write one with criterion or bench_harness::main!{reasons}"
+            );
         }
         Ok(suite)
     }
@@ -188,22 +235,46 @@ impl Workspace {
         };
         let chosen =
             |target: &str| targets.is_empty() || targets.iter().any(|name| named(target, name));
-        let mut arguments = vec!["--benches"];
-        if !targets.is_empty() {
-            let plain = self.plain.iter().filter(|target| chosen(target));
-            arguments = plain.flat_map(|target| ["--bench", target]).collect();
-            if arguments.is_empty() {
-                bail!(
-                    "this workspace has no bench target {}; it has {}",
-                    targets.join(", "),
-                    self.plain.join(", ")
-                );
+        // By name: `--benches` would build libraries and programs as benchmarks, too.
+        let plain = || self.plain.iter().filter(|target| chosen(target));
+        let arguments: Vec<&str> = plain().flat_map(|target| ["--bench", target]).collect();
+        if !targets.is_empty() && arguments.is_empty() {
+            bail!(
+                "this workspace has no bench target {}; it has {}",
+                targets.join(", "),
+                self.plain.join(", ")
+            );
+        }
+        if self.plain.is_empty() && self.optional.is_empty() {
+            bail!(
+                "this workspace has no bench targets; put a criterion benchmark into `benches/` of a package"
+            );
+        }
+        let mut binaries = Vec::new();
+        let mut skipped = Vec::new();
+        if !arguments.is_empty() {
+            match self.cargo_bench(&arguments, Stdio::inherit())? {
+                Ok(built) => binaries = built,
+                // What keeps the others from being built is found by building each alone.
+                Err(_) => {
+                    for target in plain() {
+                        match self.cargo_bench(&["--bench", target], Stdio::piped())? {
+                            Ok(built) => binaries.extend(built),
+                            Err(reason) => {
+                                eprintln!("left out {target}: {reason}");
+                                skipped.push(Skipped {
+                                    target: target.clone(),
+                                    reason,
+                                });
+                            }
+                        }
+                    }
+                    if binaries.is_empty() {
+                        bail!("the bench targets do not build; mend what cargo reports above");
+                    }
+                }
             }
         }
-        let Ok(mut binaries) = self.cargo_bench(&arguments, Stdio::inherit())? else {
-            bail!("the bench targets do not build; mend what cargo reports above");
-        };
-        let mut skipped = Vec::new();
         for optional in &self.optional {
             if !chosen(&optional.target) {
                 continue;
@@ -285,9 +356,19 @@ impl Workspace {
                 && let Some(executable) = artifact.executable
             {
                 let manifest = artifact.manifest_path;
+                let source = artifact.target.src_path.as_std_path();
+                let package = self.packages.get(manifest.as_std_path());
                 binaries.push(Binary {
                     path: executable.into(),
                     folder: manifest.parent().unwrap_or(&manifest).into(),
+                    package: package.cloned().unwrap_or_default(),
+                    source: source
+                        .strip_prefix(&self.root)
+                        .unwrap_or(source)
+                        .display()
+                        .to_string(),
+                    target: artifact.target.name,
+                    dialect: None,
                 });
             }
         }
@@ -309,6 +390,7 @@ impl Suite {
     pub(crate) fn equip(&self, mut command: Command, index: usize) -> Result<Command> {
         command
             .current_dir(&self.binaries[index].folder)
+            .env("CARGO_MANIFEST_DIR", &self.binaries[index].folder)
             .env(CARGO_METADATA, &self.metadata)
             .stdin(Stdio::null());
         match &self.inputs.workload {
@@ -337,21 +419,20 @@ impl Suite {
     /// Adds the groups and cases that binary `index` defines.
     fn list(&mut self, index: usize) -> Result<()> {
         let path = self.binaries[index].path.display().to_string();
-        let output = self
-            .command(index)?
-            .arg(LIST_CASES)
-            .output()
-            .with_context(|| format!("cannot start {path}"))?;
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        match output.status.code() {
-            Some(0) => {}
-            Some(REFUSED) => bail!("{}", stderr.trim()),
-            _ => {
-                eprintln!("skipped {path}: it does not define its cases with bench_harness::main!");
-                return Ok(());
-            }
+        // Programs that may take any argument for the wish to run are not started.
+        if let Some(reason) = foreign::stranger(&read(&self.binaries[index].path)?) {
+            self.skip(index, reason.to_owned());
+            return Ok(());
         }
-        for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let mut command = self.command(index)?;
+        command.arg(LIST_CASES);
+        let said = foreign::ask(command, self.patience())?;
+        match &said.ended {
+            Ok(status) if status.success() => {}
+            Ok(status) if status.code() == Some(REFUSED) => bail!("{}", said.stderr.trim()),
+            _ => return self.list_criterion(index),
+        }
+        for line in said.stdout.lines() {
             let listed = serde_json::from_str(line)
                 .with_context(|| format!("{path} does not list cases of bench_harness::main!"))?;
             match listed {
@@ -376,11 +457,68 @@ impl Suite {
                     self.cases.push(Defined {
                         info,
                         binary: index,
+                        foreign: None,
                     });
                 }
             }
         }
         Ok(())
+    }
+
+    /// Adds the groups and cases of binary `index`, which are criterion's own.
+    fn list_criterion(&mut self, index: usize) -> Result<()> {
+        let found = match foreign::discover(self, index, self.patience())? {
+            Ok(found) => found,
+            Err(reason) => {
+                self.skip(index, reason);
+                return Ok(());
+            }
+        };
+        self.binaries[index].dialect = Some(found.dialect);
+        let binary = &self.binaries[index];
+        let (groups, cases) =
+            foreign::adopt(found.benchmarks, binary, &binary.source, &self.groups);
+        self.groups.extend(groups);
+        let defined = cases.into_iter().map(|(info, benchmark)| Defined {
+            info,
+            binary: index,
+            foreign: Some(benchmark),
+        });
+        self.cases.extend(defined);
+        for reason in found.left_out {
+            self.skip(index, reason);
+        }
+        Ok(())
+    }
+
+    fn skip(&mut self, index: usize, reason: String) {
+        let target = self.binaries[index].target.clone();
+        eprintln!("left out {target}: {}", crate::exchange::plain(&reason));
+        self.skipped.push(Skipped { target, reason });
+    }
+
+    /// Where everything goes that is thrown away.
+    pub(crate) fn scratch(&self) -> &Path {
+        self.metadata.parent().expect("a file lies in a folder")
+    }
+
+    fn patience(&self) -> Duration {
+        self.inputs.patience.unwrap_or(Duration::from_secs(60))
+    }
+}
+
+/// What a report calls a workspace: the package at its root, or its only one, or else its folder.
+fn name(metadata: &Metadata) -> Option<String> {
+    let packages = &metadata.packages;
+    if packages
+        .iter()
+        .any(|one| one.name == env!("CARGO_PKG_NAME"))
+    {
+        return None;
+    }
+    match (metadata.root_package(), &packages[..]) {
+        (Some(one), _) | (None, [one]) => Some(one.name.to_string()),
+        (None, _) => metadata.workspace_root.file_name().map(str::to_owned),
     }
 }
 
@@ -409,6 +547,7 @@ fn reason(messages: &str) -> String {
         "note: ",
         "error: could not compile ",
         "build script failed",
+        "For more information about ",
     ];
     let mut lines = messages
         .lines()
@@ -416,7 +555,10 @@ fn reason(messages: &str) -> String {
         .filter(|line| !line.is_empty() && !idle.iter().any(|idle| line.starts_with(idle)));
     let first = lines
         .clone()
-        .find_map(|line| line.strip_prefix("error: "))
+        .find_map(|line| match line.strip_prefix("error[") {
+            Some(numbered) => Some(numbered.split_once("]: ")?.1),
+            None => line.strip_prefix("error: "),
+        })
         .unwrap_or("it does not build");
     match lines.next_back() {
         Some(last) if !last.contains(first) && last.chars().any(char::is_alphanumeric) => {
@@ -475,6 +617,20 @@ error: the compiler for this is not installed
 error: could not compile `fixture` (bench \"global_absent\") due to 1 previous error
 ";
         assert_eq!(reason(source), "the compiler for this is not installed");
+        let nightly = "\
+error[E0554]: `#![feature]` may not be used on the stable release channel
+ --> benches/old.rs:1:12
+  |
+1 | #![feature(test)]
+  |            ^^^^
+
+For more information about this error, try `rustc --explain E0554`.
+error: could not compile `fixture` (bench \"old\") due to 1 previous error
+";
+        assert_eq!(
+            reason(nightly),
+            "`#![feature]` may not be used on the stable release channel"
+        );
         assert_eq!(reason(""), "it does not build");
     }
 }

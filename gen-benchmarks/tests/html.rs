@@ -55,6 +55,8 @@ impl Desk {
                 ..Environment::default()
             },
             skipped: Vec::new(),
+            machines: Vec::new(),
+            shard: None,
         };
         let mut lines = vec![Entry::Run(Box::new(run)).to_line()];
         for group in groups {
@@ -97,6 +99,7 @@ impl Desk {
                         allocations: None,
                         counters: None,
                         threads: None,
+                        took_ms: None,
                         status: Status::Ok,
                     };
                     lines.push(Entry::Case(record).to_line());

@@ -1,6 +1,6 @@
 //! What the page's script works on: each group as columns, one place for every case.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bench_harness::comparison::Comparison;
 use bench_harness::exchange::{Measurement, Quantity};
@@ -151,13 +151,17 @@ impl<'a> Group<'a> {
     fn new(report: &Report, table: &'a Table) -> Self {
         let series = indices(&table.series);
         let inputs = indices(&table.inputs);
-        let columns = Columns::of(table);
+        let columns = Columns::of(report, table);
         let fastest: HashMap<&str, HashSet<&str>> = table
             .inputs
             .iter()
             .map(|input| (input.as_str(), markdown::fastest_at(table, input)))
             .collect();
-        let head = columns.head(table).into_iter();
+        let mut head = columns.head(table);
+        if !table.has_inputs() {
+            head.insert(0, ("input", String::new()));
+        }
+        let head = head.into_iter();
         // Outside of a Markdown table nothing ends a cell.
         let head = head.map(|(key, title)| (key, plain(&title.replace("\\|", "|"))));
         let mut group = Self {

@@ -736,9 +736,10 @@ function prepare(group, at) {
 function build(group) {
   group.isBuilt = true;
   const [axisHead, seriesHead, ...heads] = group.head;
+  const hasInputs = group.inputs.some((input) => input !== "");
   const text = (column) => (row) => group.cells[column][row];
   const columns = [
-    { key: axisHead[0], title: axisHead[1], isNumber: group.is_numeric, order: (row) => group.row_inputs[row] },
+    ...(hasInputs ? [{ key: axisHead[0], title: axisHead[1], isNumber: group.is_numeric, order: (row) => group.row_inputs[row] }] : []),
     { key: seriesHead[0], title: seriesHead[1], order: (row) => group.series[group.row_series[row]] },
     ...heads.map(([key, title], column) => ({
       key, title, isNumber: key !== "verdict",
@@ -754,7 +755,7 @@ function build(group) {
     const [input, series] = [group.row_inputs[row], group.row_series[row]];
     const isFirst = before !== undefined && !state.sort && group.row_inputs[before] !== input;
     const cells = [
-      el("td", { class: group.is_numeric ? "input n" : "input" }, el("bdi", {}, group.labels[input])),
+      ...(hasInputs ? [el("td", { class: group.is_numeric ? "input n" : "input" }, el("bdi", {}, group.labels[input]))] : []),
       el("th", { scope: "row" }, el("bdi", {}, group.series[series])),
     ];
     if (group.failures.has(row)) {
