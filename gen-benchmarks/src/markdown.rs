@@ -305,8 +305,11 @@ pub(crate) fn provenance(report: &Report) -> Vec<String> {
     }
     if let Some(shard) = &run.shard {
         sentences.push(format!(
-            "Only shard {} of {} was measured, of {} cases.",
-            shard.number, shard.of, shard.cases
+            "Only shard {} of {} was measured: {} of {} cases.",
+            shard.number,
+            shard.of,
+            cases(report),
+            shard.cases
         ));
     }
     if let Some((first, others)) = run.machines.split_first() {
@@ -329,13 +332,17 @@ pub(crate) fn provenance(report: &Report) -> Vec<String> {
 /// How much was measured.
 pub(crate) fn extent(report: &Report) -> String {
     let run = &report.run;
-    let cases: usize = report.groups.iter().map(|table| table.rows.len()).sum();
     format!(
-        "{cases} cases in {} groups, each measured by criterion in {} fresh processes (`{}` profile)",
+        "{} cases in {} groups, each measured by criterion in {} fresh processes (`{}` profile)",
+        cases(report),
         report.groups.len(),
         run.processes,
         run.profile
     )
+}
+
+fn cases(report: &Report) -> usize {
+    report.groups.iter().map(|table| table.rows.len()).sum()
 }
 
 /// The strongest sentences of the report, where it supports any.
@@ -696,13 +703,10 @@ fn table_row(
         Outcome::Measured(measured) => {
             cells.extend(columns.figures(table, row, measured, is_fastest));
         }
-        Outcome::Failed(reason) => {
-            let empty = width - cells.len() - 1;
-            cells.push(format!("failed: {}", text(reason)));
-            cells.extend(std::iter::repeat_n(String::new(), empty));
-        }
+        Outcome::Failed(reason) => cells.push(format!("failed: {}", text(reason))),
     }
-    write_line(page, &format!("| {} |", cells.join(" | ")));
+    let empty = "| ".repeat(width - cells.len());
+    write_line(page, &format!("| {} {empty}|", cells.join(" | ")));
 }
 
 pub(crate) fn method(page: &mut String, report: &Report) {
@@ -1390,7 +1394,7 @@ mod tests {
             "cargo run",
             "make ",
             "allocs",
-            "×",
+            "| ×",
             "counting allocator",
             "checks the answer of",
         ] {
