@@ -32,41 +32,58 @@ fn main() {
 
 /// What a block takes by the system's allocator, and what [`Tally`] adds while it does not count and
 /// while it does, on so many threads at once.
+///
+/// The threads live through all rounds: each that is ever counted has a slot, of which there is an end.
 fn pair_ns(threads: usize) -> [f64; 3] {
-    let mut figures = [const { Vec::new() }; 3];
-    for _ in 0..ROUNDS {
-        let system = round(threads, &System);
-        let off = round(threads, &Tally(System));
-        let (on, counts) = Tally::count(|| round(threads, &Tally(System)));
+    let together = Barrier::new(threads);
+    let timed = |allocator: &dyn Fn()| {
+        together.wait();
+        let start = Instant::now();
+        allocator();
+        let elapsed_ns = start.elapsed().as_nanos() as f64 / BLOCKS as f64;
+        together.wait();
+        elapsed_ns
+    };
+    let system = || timed(&|| blocks(&System));
+    let tally = || timed(&|| blocks(&Tally(System)));
+    let counted = || {
+        let (on, counts) = Tally::count(tally);
         assert_eq!(
             counts.count,
             (threads * BLOCKS) as u64,
             "every block counts"
         );
-        figures[0].push(system);
-        figures[1].push(off - system);
-        figures[2].push(on - system);
-    }
-    figures.map(|figures| stats::median(&figures).expect("there are rounds"))
-}
-
-/// Mean time of a block in the slowest of so many threads, in nanoseconds.
-fn round(threads: usize, allocator: &(impl GlobalAlloc + Sync)) -> f64 {
-    let together = Barrier::new(threads);
-    let one = || {
-        together.wait();
-        let start = Instant::now();
-        blocks(allocator);
-        start.elapsed().as_nanos() as f64 / BLOCKS as f64
+        on
     };
-    std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(one)).collect();
-        let own = one();
+    let times: Vec<Vec<[f64; 3]>> = std::thread::scope(|scope| {
+        let other = || (0..ROUNDS).map(|_| [system(), tally(), tally()]).collect();
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(other)).collect();
+        let own = (0..ROUNDS)
+            .map(|_| [system(), tally(), counted()])
+            .collect();
         let others = others
             .into_iter()
             .map(|other| other.join().expect("no thread panics"));
-        others.fold(own, f64::max)
-    })
+        std::iter::once(own).chain(others).collect()
+    });
+    // A round takes as long as its slowest thread.
+    let slowest = |round: usize, way: usize| {
+        times
+            .iter()
+            .map(|times| times[round][way])
+            .fold(0.0, f64::max)
+    };
+    let rounds = (0..ROUNDS).map(|round| [0, 1, 2].map(|way| slowest(round, way)));
+    let rounds: Vec<[f64; 3]> = rounds.collect();
+    let median = |figure: &dyn Fn(&[f64; 3]) -> f64| {
+        let figures: Vec<f64> = rounds.iter().map(figure).collect();
+        stats::median(&figures).expect("there are rounds")
+    };
+    [
+        median(&|[system, ..]| *system),
+        median(&|[system, off, _]| off - system),
+        median(&|[system, _, on]| on - system),
+    ]
 }
 
 fn blocks(allocator: &impl GlobalAlloc) {
