@@ -337,8 +337,8 @@ fn locked(work: impl FnOnce()) {
 /// All orderings are `Relaxed`: who reads the slot of a thread has waited for the thread, and what
 /// made it wait orders their accesses.
 ///
-/// Live bytes are what was allocated less what was freed. Two sums that a call adds to one of cost
-/// less than a sum of differences that every call adds to: half as many stores have to be waited for.
+/// Live bytes are what was allocated less what was freed. A third sum, of the differences, would cost the
+/// same (2.6 ns a block either way).
 struct Slot {
     /// The counting that the figures belong to.
     counting: AtomicU64,
