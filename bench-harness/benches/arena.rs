@@ -179,6 +179,7 @@ fn alloc(lab: &mut Lab) {
         .unit("allocation")
         .per_element()
         .baseline("heap")
+        .bound("floor")
         .quick_limit(64)
         .standard_limit(1_024);
     fn size<const REST: usize>(group: &mut Group) {

@@ -51,7 +51,9 @@ fn one_worker(lab: &mut Lab, pattern: Pattern) {
         "How small may tasks be for one worker to spend half of its time on them?",
     );
     group.work(&format!("{WORK} `bare-loop` calls the same boxed closures in order, without an engine: what the tasks themselves cost."));
-    describe(group, pattern).baseline("bare-loop");
+    describe(group, pattern)
+        .baseline("bare-loop")
+        .bound("bare-loop");
     for width in WIDTHS {
         let input = input(pattern, width);
         group.case("bare-loop", input.clone(), move || {

@@ -115,6 +115,7 @@ impl Lab {
                 growth: false,
                 suite: Location::caller().file().to_owned(),
                 counted_first: self.counted_first,
+                bounds: Vec::new(),
             },
             batch: u64::MAX,
             quick_limit: u64::MAX,
@@ -313,6 +314,13 @@ impl Group {
     /// The series that the others are compared with.
     pub fn baseline(&mut self, series: &str) -> &mut Self {
         self.info.baseline = Some(series.to_owned());
+        self
+    }
+
+    /// A series that bounds the others and is no choice itself: what must be done at least, or what an
+    /// ideal would take. The report calls none of them the fastest and says how near the fastest comes.
+    pub fn bound(&mut self, series: &str) -> &mut Self {
+        self.info.bounds.push(series.to_owned());
         self
     }
 

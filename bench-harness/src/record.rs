@@ -169,6 +169,10 @@ pub struct GroupInfo {
     /// for all.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub counted_first: bool,
+    /// Series that bound the others and are no choices themselves: what must be done at least, or
+    /// what an ideal would take. None of them is called the fastest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bounds: Vec<String>,
 }
 
 /// How and where a run was made.

@@ -812,6 +812,7 @@ mod tests {
                 growth: false,
                 suite: "f.rs".to_owned(),
                 counted_first: false,
+                bounds: Vec::new(),
             },
             cases: cases
                 .map(|case| (case.series.clone(), case.input.clone()))

@@ -67,6 +67,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 growth: true,
                 suite: "gen-benchmarks/examples/many.rs".to_owned(),
                 counted_first: false,
+                bounds: Vec::new(),
             },
             cases: cases
                 .iter()

@@ -24,6 +24,9 @@ const WINS: usize = 6;
 /// Series whose losses are named.
 const LOSSES: usize = 3;
 
+/// Gains from which on a recommendation is worth following.
+const WORTH: f64 = 1.05;
+
 /// Recommendations that are given.
 const ADVICE: usize = 8;
 
@@ -89,13 +92,13 @@ fn win(table: &Table) -> Option<(f64, String)> {
         "In {} {} is the fastest of {}{place}, with {} {}: {} takes {} as long",
         code(&table.info.group),
         code(winner),
-        table.ranking(input).len(),
+        table.choices(input).len(),
         interval(Unit::Duration, &measured.time),
         table.of(),
         code(other),
         interval(Unit::Ratio, &factor)
     );
-    let next = table.ranking(input).into_iter().nth(1);
+    let next = table.choices(input).into_iter().nth(1);
     if let Some((next, slower)) = next.filter(|&(next, _)| next != other)
         && let Some(factor) = ratio(slower, measured)
     {
@@ -199,7 +202,7 @@ fn losses(tables: &[&Table]) -> Vec<String> {
 fn standing<'a>(table: &'a Table, series: &str) -> Option<Standing<'a>> {
     let input = table.inputs.last()?;
     let measured: &Measured = table.measured(series, input)?;
-    let ranking = table.ranking(input);
+    let ranking = table.choices(input);
     let fastest = table.fastest(input)?;
     if ranking.len() < 2 {
         return None;
@@ -219,6 +222,9 @@ fn advice(tables: &[&Table]) -> Vec<String> {
     let mut all = Vec::new();
     for table in tables {
         for crossover in crossovers(table) {
+            if crossover.gain() < WORTH {
+                continue;
+            }
             all.push((crossover.gain(), recommend(table, &crossover)));
         }
     }

@@ -636,6 +636,7 @@ pub(crate) fn adopt(
             growth: members.iter().all(is_size),
             suite: source.to_owned(),
             counted_first: false,
+            bounds: Vec::new(),
         });
         names.insert(group.clone(), name);
     }

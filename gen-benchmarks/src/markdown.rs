@@ -650,9 +650,9 @@ impl Columns {
 
 /// Which series of an input are among the fastest, where there is more than one series.
 pub(crate) fn fastest_at<'a>(table: &'a Table, input: &str) -> HashSet<&'a str> {
-    match table.series.len() {
-        0 | 1 => HashSet::new(),
-        _ => HashSet::from_iter(table.fastest(input).unwrap_or_default()),
+    match table.has_choices() {
+        true => HashSet::from_iter(table.fastest(input).unwrap_or_default()),
+        false => HashSet::new(),
     }
 }
 
@@ -698,7 +698,12 @@ fn table_row(
         _ => cell(&row.input),
     };
     let mut cells: Vec<String> = columns.inputs.then_some(input).into_iter().collect();
-    cells.push(cell(&row.series));
+    let bound = if table.is_bound(&row.series) {
+        " (bound)"
+    } else {
+        ""
+    };
+    cells.push(cell(&row.series) + bound);
     match &row.outcome {
         Outcome::Measured(measured) => {
             cells.extend(columns.figures(table, row, measured, is_fastest));

@@ -111,13 +111,19 @@ impl Report {
                 _ => bail!("the record holds a second run; render one run at a time"),
             }
         }
-        let groups = planned
+        let mut groups = planned
             .into_iter()
             .map(|group| Table::new(group, &mut records, &counted, run.processes))
             .collect::<Result<Vec<_>>>()?;
         if let Some(stray) = records.keys().min() {
             bail!("the record holds case `{stray}`, which none of its groups announces");
         }
+        // Files may take turns at a section; the page has each once.
+        let mut sections: HashMap<String, usize> = HashMap::new();
+        groups.sort_by_cached_key(|table: &Table| {
+            let next = sections.len();
+            *sections.entry(table.info.section.clone()).or_insert(next)
+        });
         if groups.is_empty() {
             bail!("the record holds no groups; measure them with `gen-benchmarks run`");
         }
@@ -348,11 +354,32 @@ impl Table {
         ranking
     }
 
-    /// The series at `input` that no other is measurably faster than; the one of least time first.
+    /// The same without those that bound the others.
+    pub(crate) fn choices(&self, input: &str) -> Vec<(&str, &Measured)> {
+        let mut ranking = self.ranking(input);
+        ranking.retain(|(series, _)| !self.is_bound(series));
+        ranking
+    }
+
+    /// Whether a series bounds the others, and is no choice itself.
+    pub(crate) fn is_bound(&self, series: &str) -> bool {
+        self.info.bounds.iter().any(|bound| bound == series)
+    }
+
+    /// Whether there is something to choose.
+    pub(crate) fn has_choices(&self) -> bool {
+        self.series
+            .iter()
+            .filter(|series| !self.is_bound(series))
+            .count()
+            > 1
+    }
+
+    /// The choice at `input` that no other is measurably faster than; the one of least time first.
     ///
     /// `None` where cases ran in one process, which cannot tell what is faster.
     pub(crate) fn fastest(&self, input: &str) -> Option<Vec<&str>> {
-        let ranking = self.ranking(input);
+        let ranking = self.choices(input);
         let Some(&(_, best)) = ranking.first() else {
             return Some(Vec::new());
         };
@@ -565,6 +592,7 @@ pub(crate) mod tests {
                 growth: true,
                 suite: "benches/walk.rs".to_owned(),
                 counted_first: false,
+                bounds: Vec::new(),
             },
             cases: cases
                 .iter()
@@ -743,6 +771,32 @@ pub(crate) mod tests {
             ("slow", "1", &[300, 300, 300]),
         ]);
         assert_eq!(report.groups[0].fastest("1").unwrap(), ["noisy", "steady"]);
+    }
+
+    #[test]
+    fn section_that_files_take_turns_at_stands_together() {
+        let one = entries(&[("slow", "1", &[100, 110])]);
+        let mut all = vec![one[0].clone()];
+        for (group, section) in [("a", "first"), ("b", "second"), ("c", "first")] {
+            all.extend(one[1..].iter().cloned().map(|mut entry| {
+                match &mut entry {
+                    Entry::Group(planned) => {
+                        planned.info.section = section.to_owned();
+                        planned.info.group = group.to_owned();
+                    }
+                    Entry::Case(record) => record.case.group = group.to_owned(),
+                    _ => {}
+                }
+                entry
+            }));
+        }
+        let report = Report::new(&all).unwrap();
+        let groups: Vec<&str> = report
+            .groups
+            .iter()
+            .map(|table| &*table.info.group)
+            .collect();
+        assert_eq!(groups, ["a", "c", "b"]);
     }
 
     #[test]

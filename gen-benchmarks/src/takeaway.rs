@@ -4,7 +4,7 @@ use bench_harness::stats::Estimate;
 
 use crate::format::Unit;
 use crate::markdown::{code, interval};
-use crate::report::{Measured, Row, Table, ratio};
+use crate::report::{Measured, Row, Table, number, ratio};
 
 /// What a reader should remember of a group, as Markdown, or nothing.
 ///
@@ -12,7 +12,7 @@ use crate::report::{Measured, Row, Table, ratio};
 pub(crate) fn takeaway(table: &Table) -> Option<String> {
     let segments = segments(table)?;
     let mut sentences = Vec::new();
-    if table.series.len() > 1 {
+    if table.has_choices() {
         sentences.push(winners(table, &segments));
     }
     let input = table.inputs.last()?;
@@ -26,6 +26,10 @@ pub(crate) fn takeaway(table: &Table) -> Option<String> {
     let compared = compared(table, winner, input, measured);
     cases.extend(compared.iter().map(|(other, _)| table.case(other, input)));
     sentences.push(price(table, winner, input, measured, compared));
+    for (sentence, bound) in bounds(table, winner, input, measured) {
+        sentences.push(sentence);
+        cases.push(bound);
+    }
     if let Some((sentence, other)) = memory(table, winner, input, measured) {
         sentences.push(sentence);
         cases.extend(other);
@@ -62,45 +66,94 @@ pub(crate) struct Crossover<'a> {
     pub(crate) too_late: Estimate,
 }
 
-/// Where the fastest series changes along numeric inputs.
+/// Where the fastest series changes along inputs that grow.
 ///
 /// Only series that were measured on both sides, and measurably change places, count; inputs at
 /// which nobody can be told apart lie within the change.
 pub(crate) fn crossovers(table: &Table) -> Vec<Crossover<'_>> {
     let mut found = Vec::new();
-    if !table.numeric() {
+    if !grows(&table.inputs) {
         return found;
     }
-    let mut known: Option<(&str, &str)> = None;
+    // Who may have been the fastest since the last change, and where.
+    let mut before: Vec<&str> = Vec::new();
+    let mut since: Vec<&str> = Vec::new();
     for input in &table.inputs {
         let fastest = table.fastest(input).unwrap_or_default();
-        let [winner] = fastest[..] else {
+        if fastest.is_empty() {
             continue;
-        };
-        if let Some((before, last)) = known
-            && before != winner
-        {
-            let against = |slow: &str, fast: &str, input: &str| {
-                let (slow, fast) = (table.measured(slow, input)?, table.measured(fast, input)?);
-                ratio(slow, fast).filter(|ratio| ratio.low > 1.0)
-            };
-            if let (Some(too_early), Some(too_late)) = (
-                against(winner, before, last),
-                against(before, winner, input),
-            ) {
-                found.push(Crossover {
-                    before,
-                    last,
-                    after: winner,
-                    first: input,
-                    too_early,
-                    too_late,
-                });
-            }
         }
-        known = Some((winner, input));
+        let both: Vec<&str> = before
+            .iter()
+            .copied()
+            .filter(|one| fastest.contains(one))
+            .collect();
+        if !both.is_empty() || before.is_empty() {
+            before = if both.is_empty() { fastest } else { both };
+            since.push(input);
+            continue;
+        }
+        let slower = |slow: &str, fast: &str, input: &str| {
+            let (slow, fast) = (table.measured(slow, input)?, table.measured(fast, input)?);
+            ratio(slow, fast).filter(|ratio| ratio.low > 1.0)
+        };
+        let pairs = before
+            .iter()
+            .flat_map(|&one| fastest.iter().map(move |&other| (one, other)));
+        let changes = |(before, after): (&'_ str, &'_ str)| {
+            let too_late = slower(before, after, input)?;
+            let last = since.iter().rev().copied();
+            let (last, too_early) = last
+                .filter_map(|last| Some((last, slower(after, before, last)?)))
+                .next()?;
+            Some((last, too_early, too_late))
+        };
+        let change = pairs
+            .filter_map(|(before, after)| Some((before, after, changes((before, after))?)))
+            .next();
+        if let Some((before, after, (last, too_early, too_late))) = change {
+            found.push(Crossover {
+                before,
+                last,
+                after,
+                first: input,
+                too_early,
+                too_late,
+            });
+        }
+        before = fastest;
+        since = vec![input];
     }
     found
+}
+
+/// Whether inputs are sizes, each larger than the one before: numbers, or such with a unit.
+fn grows(inputs: &[String]) -> bool {
+    let sizes: Option<Vec<f64>> = inputs.iter().map(|input| size(input)).collect();
+    sizes.is_some_and(|sizes| sizes.is_sorted_by(|one, other| one < other))
+}
+
+/// `1000`, `10 us`, `64 KiB`, `no-op`.
+fn size(input: &str) -> Option<f64> {
+    const UNITS: [(&str, f64); 9] = [
+        ("ns", 1.0),
+        ("us", 1e3),
+        ("µs", 1e3),
+        ("ms", 1e6),
+        ("s", 1e9),
+        ("B", 1.0),
+        ("KiB", 1024.0),
+        ("MiB", 1024.0 * 1024.0),
+        ("GiB", 1024.0 * 1024.0 * 1024.0),
+    ];
+    if input == "no-op" {
+        return Some(0.0);
+    }
+    number(input).or_else(|| {
+        let (value, unit) = input.split_once(' ')?;
+        let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit)?;
+        Some(number(value)? * factor)
+    })
 }
 
 impl Crossover<'_> {
@@ -220,9 +273,11 @@ pub(crate) fn compared<'a>(
     measured: &Measured,
 ) -> Option<(&'a str, Estimate)> {
     let (other, slower) = match table.info.baseline.as_deref() {
-        Some(baseline) if baseline != winner => (baseline, table.measured(baseline, input)?),
+        Some(baseline) if baseline != winner && !table.is_bound(baseline) => {
+            (baseline, table.measured(baseline, input)?)
+        }
         _ => table
-            .ranking(input)
+            .choices(input)
             .into_iter()
             .find(|&(series, _)| series != winner)?,
     };
@@ -259,6 +314,11 @@ fn price(
     if let Some(counted) = measured.allocations {
         sentence += &match counted.count {
             0.0 => ", and allocates nothing".to_owned(),
+            // Amortised.
+            count if count < 0.5 => {
+                let times = Unit::Count.format((1.0 / count).round(), 0.0);
+                format!(", and allocates once in {times} times")
+            }
             count => {
                 let count = Unit::Count.format(count, 0.0);
                 let plural = if count == "1" { "" } else { "s" };
@@ -275,6 +335,21 @@ fn price(
         );
     }
     sentence + "."
+}
+
+/// How near the fastest comes to what bounds it, and the case of the bound.
+fn bounds(table: &Table, winner: &str, input: &str, measured: &Measured) -> Vec<(String, String)> {
+    let told = |bound: &String| {
+        let ratio = ratio(measured, table.measured(bound, input)?)?;
+        let sentence = format!(
+            "{} takes {} as long as the bound {}.",
+            code(winner),
+            interval(Unit::Ratio, &ratio),
+            code(bound)
+        );
+        Some((sentence, table.case(bound, input)))
+    };
+    table.info.bounds.iter().filter_map(told).collect()
 }
 
 /// Bytes of each element, of the winner and of the series whose peak is lowest, and its case.
@@ -311,7 +386,7 @@ fn memory(
         table.element()
     );
     let lowest = table
-        .ranking(input)
+        .choices(input)
         .into_iter()
         .filter_map(|(series, measured)| Some((series, peak(measured)?)))
         .min_by(|(_, one), (_, other)| one.total_cmp(other))
@@ -373,15 +448,21 @@ pub(crate) fn power(exponent: &Estimate) -> String {
     )
 }
 
+/// Shortest time of one worker whose speed-up is one of its work, in nanoseconds: below it, waking
+/// threads takes the longer part, which is no work to share.
+pub(crate) const WAKING_NS: f64 = 100e3;
+
 /// The rows of a group over numbers of workers that are faster than `cores` cores can be.
 pub(crate) fn doubts(table: &Table, cores: u64) -> Vec<String> {
     if table.info.axis != "workers" {
         return Vec::new();
     }
     let doubt = |row: &Row| {
+        let baseline = table.measured(table.info.baseline.as_deref()?, &row.input)?;
         let ratio = table
             .ratio(row)
-            .filter(|ratio| ratio.high * (cores as f64) < 1.0)?;
+            .filter(|ratio| ratio.high * (cores as f64) < 1.0)
+            .filter(|_| baseline.time.point >= WAKING_NS)?;
         Some(format!(
             "{} at {} takes {} of the time of the baseline, less than {cores} cores can explain: do not trust it.",
             code(&row.series),
@@ -395,7 +476,9 @@ pub(crate) fn doubts(table: &Table, cores: u64) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::tests::report;
+    use crate::report::Report;
+    use crate::report::tests::{entries, report};
+    use bench_harness::record::Entry;
 
     #[track_caller]
     fn check(cases: &[(&str, &str, &[u64])], parts: &[&str]) {
@@ -548,11 +631,69 @@ mod tests {
     }
 
     #[test]
+    fn bound_is_no_choice_and_the_fastest_is_compared_with_it() {
+        let cases: &[(&str, &str, &[u64])] = &[
+            ("ideal", "1", &[50, 50]),
+            ("slow", "1", &[200, 200]),
+            ("fast", "1", &[100, 100]),
+        ];
+        let told = |edit: fn(&mut bench_harness::record::GroupInfo)| {
+            let mut entries = entries(cases);
+            for entry in &mut entries {
+                if let Entry::Group(group) = entry {
+                    edit(&mut group.info);
+                }
+            }
+            takeaway(&Report::new(&entries).unwrap().groups[0]).unwrap()
+        };
+        let chosen = told(|_| ());
+        assert!(chosen.starts_with("`ideal` is the fastest."), "{chosen}");
+        let bound = told(|info| info.bounds = vec!["ideal".to_owned()]);
+        assert!(bound.starts_with("`fast` is the fastest."), "{bound}");
+        let near =
+            "`slow` takes 2× (2..2) as long. `fast` takes 2× (2..2) as long as the bound `ideal`.";
+        assert!(bound.contains(near), "{bound}");
+        assert!(bound.ends_with("`walk/chain/ideal/1`."), "{bound}");
+        let alone = told(|info| info.bounds = vec!["ideal".to_owned(), "slow".to_owned()]);
+        assert!(alone.starts_with("`fast` takes 100 ns"), "{alone}");
+    }
+
+    #[test]
+    fn change_of_the_fastest_is_found_through_ties_and_along_sizes_with_units() {
+        let told = |cases: &[(&str, &str, &[u64])]| -> Vec<String> {
+            let report = report(cases);
+            let all = crossovers(&report.groups[0]);
+            all.iter()
+                .map(|one| format!("{} {} {} {}", one.before, one.last, one.after, one.first))
+                .collect()
+        };
+        let through: &[(&str, &str, &[u64])] = &[
+            ("one", "no-op", &[10, 11]),
+            ("two", "no-op", &[20, 21]),
+            ("one", "1 us", &[100, 120]),
+            ("two", "1 us", &[120, 100]),
+            ("one", "1 ms", &[2_000, 2_100]),
+            ("two", "1 ms", &[1_000, 1_010]),
+            ("tied", "1 ms", &[1_010, 1_000]),
+        ];
+        assert_eq!(told(through), ["one no-op two 1 ms"]);
+        let unordered: &[(&str, &str, &[u64])] = &[
+            ("one", "mixed", &[10, 11]),
+            ("two", "mixed", &[20, 21]),
+            ("one", "graph", &[2_000, 2_100]),
+            ("two", "graph", &[1_000, 1_010]),
+        ];
+        assert_eq!(told(unordered), [""; 0]);
+    }
+
+    #[test]
     fn more_speed_than_cores_is_doubted() {
         let cases: &[(&str, &str, &[u64])] = &[
-            ("slow", "2", &[900, 910]),
-            ("twice", "2", &[460, 465]),
-            ("thrice", "2", &[300, 301]),
+            ("slow", "2", &[900_000, 910_000]),
+            ("twice", "2", &[460_000, 465_000]),
+            ("thrice", "2", &[300_000, 301_000]),
+            ("slow", "4", &[900, 910]),
+            ("thrice", "4", &[300, 301]),
         ];
         let mut table = report(cases).groups.remove(0);
         assert_eq!(doubts(&table, 2), Vec::<String>::new());

@@ -150,6 +150,7 @@ impl Recorded {
                 growth: true,
                 suite: "benches/walk.rs".to_owned(),
                 counted_first: false,
+                bounds: Vec::new(),
             },
             cases: self
                 .cases

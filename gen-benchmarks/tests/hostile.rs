@@ -37,6 +37,7 @@ fn record(group: &str, series: &str) -> String {
         growth: false,
         suite: "f.rs".to_owned(),
         counted_first: false,
+        bounds: Vec::new(),
     };
     let inputs = ["1", "2"];
     let cases = inputs.map(|input| (series.to_owned(), input.to_owned()));

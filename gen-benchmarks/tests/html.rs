@@ -72,6 +72,7 @@ impl Desk {
                 growth: true,
                 suite: "benches/walk.rs".to_owned(),
                 counted_first: false,
+                bounds: Vec::new(),
             };
             let cases = group.cases.iter();
             let cases = cases.map(|(series, input, _)| ((*series).to_owned(), (*input).to_owned()));

@@ -279,7 +279,11 @@ fn floor(lab: &mut Lab, kind: &'static str) {
             describe(kind)
         ),
     );
-    group.growth(true).baseline("floor").quick_limit(0);
+    group
+        .growth(true)
+        .baseline("floor")
+        .bound("floor")
+        .quick_limit(0);
     for nodes in [1_000, 1_000_000] {
         add(group, Series::Floor, Setting::new(kind, nodes, 0.0, 1));
         // The scheduler that is meant for nodes as small as these.
@@ -301,7 +305,7 @@ fn fine(lab: &mut Lab, kind: &'static str) {
         "What does a node cost that computes for 0.1 us, on 2 workers?",
         &format!("{RERUN} 2 workers. {} {} {IDEAL}", describe(kind), peers()),
     );
-    group.baseline("sequential").quick_limit(0);
+    group.baseline("sequential").bound("ideal").quick_limit(0);
     for nodes in [1_000, 10_000] {
         let setting = Setting::new(kind, nodes, 100.0, 2);
         if !matches!(kind, "chain" | "diamonds") {
@@ -328,6 +332,7 @@ fn coarse(lab: &mut Lab, kind: &'static str) {
     );
     group
         .baseline("sequential")
+        .bound("ideal")
         .quick_limit(0)
         .standard_limit(1_000);
     for nodes in [1_000, 10_000] {
@@ -364,7 +369,11 @@ fn latency(lab: &mut Lab) {
                 peers()
             ),
         );
-        group.axis("workers").baseline("rayon-scope").quick_limit(0);
+        group
+            .axis("workers")
+            .baseline("rayon-scope")
+            .bound("floor")
+            .quick_limit(0);
         for workers in [1, 2] {
             let setting = Setting {
                 builds: task != "rerun",
@@ -435,6 +444,7 @@ fn every_peer(lab: &mut Lab) {
     group
         .axis("work a node")
         .baseline("rayon-scope")
+        .bound("ideal")
         .quick_limit(0);
     for (label, grain_ns) in [("no-op", 0.0), ("1 us", 1_000.0)] {
         let mut every = vec![Series::Ideal];

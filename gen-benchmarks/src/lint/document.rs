@@ -230,7 +230,7 @@ impl Table {
         let filled = self.rows.iter().filter(|(_, cells)| !cells[at].is_empty());
         let numeric = !quantities.is_empty() && quantities.len() * 2 >= filled.count();
         match () {
-            () if any(&["target", "goal", "budget", "limit", "within"]) => Column::Target,
+            () if any(&["target", "goal", "budget", "limit", "bound", "within"]) => Column::Target,
             () if any(&["achieved", "actual", "measured"]) => Column::Achieved,
             () if any(&["status", "verdict"]) => Column::Status,
             () if at == 0 => Column::Label,

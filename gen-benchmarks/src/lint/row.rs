@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::quantity::{Kind, Quantity};
 use super::{Finding, Rule};
+use crate::takeaway::WAKING_NS;
 
 /// How improbable a coincidence within one group has to be.
 pub(super) const CHANCE: f64 = 1e-5;
@@ -56,6 +57,8 @@ pub(super) struct Row {
     pub(super) line: usize,
     /// The parts of its name: series, input, whatever tells it apart.
     pub(super) parts: Vec<String>,
+    /// Whether it bounds the others and is no choice itself.
+    pub(super) is_bound: bool,
     /// Its name with numbers replaced; rows that share it form a series over their inputs.
     pub(super) series: String,
     /// All numbers of the name.
@@ -80,6 +83,9 @@ pub(super) struct Row {
     pub(super) others: Vec<(Kind, Figure)>,
 }
 
+/// What stands behind the name of a series that bounds the others.
+const BOUND: &str = " (bound)";
+
 impl Row {
     pub(super) fn name(&self) -> String {
         self.parts.join(" ")
@@ -103,7 +109,13 @@ impl Row {
     }
 
     /// Names the row by its text: parts, series and numbers.
-    pub(super) fn named(mut self, parts: Vec<String>) -> Self {
+    pub(super) fn named(mut self, mut parts: Vec<String>) -> Self {
+        for part in &mut parts {
+            if let Some(name) = part.strip_suffix(BOUND) {
+                *part = name.to_owned();
+                self.is_bound = true;
+            }
+        }
         (self.series, self.numbers) = pattern(&parts.join(" / "));
         self.parts = parts;
         self
@@ -283,9 +295,6 @@ fn at_least(times: usize, tried: usize, chance: f64) -> f64 {
 
 /// More than this over the cores or the workers is more than caches explain.
 const SUPERLINEAR: f64 = 1.1;
-
-/// Shortest iteration on one worker whose speed-up is one of its work, in nanoseconds.
-const WAKING_NS: f64 = 100e3;
 
 /// A series over workers that becomes more times as fast as there are workers, or cores.
 ///
