@@ -198,7 +198,7 @@ fn subtitle(report: &Report, table: &Table, kind: Kind, has_fit: bool) -> String
         (report.confidence * 100.0).floor()
     );
     let lower = "lower is better";
-    let parts = match kind {
+    let mut parts = match kind {
         Kind::Launches => vec![
             time,
             format!(
@@ -223,6 +223,9 @@ fn subtitle(report: &Report, table: &Table, kind: Kind, has_fit: bool) -> String
             "blue is faster, orange is slower, without colour: not measurably different".to_owned(),
         ],
     };
+    if !table.info.bounds.is_empty() {
+        parts.push(format!("a bound: {}", table.info.bounds.join(", ")));
+    }
     format!("{group} · {}", parts.join(" · "))
 }
 
@@ -406,7 +409,8 @@ fn emphasise(table: &Table, mut series: Vec<Series>, kind: Kind, inputs: &[&str]
         [.., last] if table.numeric() => std::slice::from_ref(last),
         all => all,
     };
-    let fastest = ranked(table, inputs).first().copied();
+    let mut choices = ranked(table, inputs).into_iter();
+    let fastest = choices.find(|series| !table.is_bound(series));
     for one in &mut series {
         one.emphasised = kind != Kind::Heat && fastest == Some(one.name.as_str());
     }
