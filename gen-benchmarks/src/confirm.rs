@@ -74,6 +74,21 @@ impl Layouts {
         })
     }
 
+    /// The binaries of a case with their code in the same order, to begin with.
+    ///
+    /// # Errors
+    ///
+    /// Fails where they cannot be linked again.
+    pub(crate) fn alike(&self, pair: &Pair<'_>) -> Result<[PathBuf; 2]> {
+        let binaries = pair.built();
+        let number = pair.binaries.map(|binary| binary.to_string()).join("-");
+        let outs =
+            ["base", "head"].map(|side| self.folder.path().join(format!("alike-{number}-{side}")));
+        let functions = Functions::of(binaries)?;
+        relink::relink_alike(binaries, &functions, self.seed as u32, [&outs[0], &outs[1]])?;
+        Ok(outs)
+    }
+
     /// Fresh layouts of the binaries of base and head, or why there are none.
     fn of(&mut self, binaries: [&Path; 2]) -> Result<&[[PathBuf; 2]], &str> {
         let number = self.linked.len();
@@ -96,12 +111,7 @@ impl Layouts {
     ) -> Result<Confirmed, Stop> {
         let start = Instant::now();
         let mut notes = Vec::new();
-        let binary = |side: usize| {
-            pair.suites[side].binaries[pair.binaries[side]]
-                .path
-                .as_path()
-        };
-        let binaries = [binary(0), binary(1)];
+        let binaries = pair.built();
         let layouts = match self.of(binaries) {
             Ok(layouts) => layouts.to_vec(),
             Err(reason) => {

@@ -1,12 +1,12 @@
 //! Judges the cases of two builds, cheapest evidence first.
 //!
-//! Equal binaries are not run. Of others every case is launched in both builds until its time is
-//! decided, and what it allocates and executes is counted. What looks slower is measured again on
-//! freshly linked layouts. What runs on several threads is timed twice: kept on one core for its
+//! Equal binaries are not run. Others are linked again with their code in the same order, and every case
+//! is launched in both until its time is decided, and what it allocates and executes is counted. What
+//! looks slower is measured again on freshly linked layouts. What runs on several threads is timed twice: kept on one core for its
 //! overhead, and free for what its users wait. Benchmarks of criterion's own, which know no turns, are
 //! judged by whole processes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
@@ -90,6 +90,13 @@ pub(crate) fn judge_observed(
 ) -> Result<Judgement> {
     let cores = environment.cores_available.unwrap_or(1);
     let (pairs, undecided) = matched(plan, &builds.suites)?;
+    let layouts = Layouts::new(&builds.scratch, plan.seed)?;
+    let mut linked: HashMap<[usize; 2], Linked> = HashMap::new();
+    for pair in &pairs {
+        if let Entry::Vacant(entry) = linked.entry(pair.binaries) {
+            entry.insert(Linked::new(pair, builds, &layouts)?);
+        }
+    }
     let mut gate = Gate {
         plan,
         builds,
@@ -100,7 +107,7 @@ pub(crate) fn judge_observed(
         },
         cores,
         load: Load::new(),
-        layouts: Layouts::new(&builds.scratch, plan.seed)?,
+        layouts,
         findings: Vec::new(),
         undecided,
         measuring: Duration::ZERO,
@@ -108,7 +115,7 @@ pub(crate) fn judge_observed(
         surprises: Vec::new(),
         observe,
     };
-    gate.run(&pairs)?;
+    gate.run(&pairs, &linked)?;
     let mut judgement = Judgement {
         base: builds.sides[0].clone(),
         head: builds.sides[1].clone(),
@@ -119,8 +126,9 @@ pub(crate) fn judge_observed(
         load: gate.load.sentence(cores),
         findings: gate.findings,
         undecided: gate.undecided,
-        warnings: Vec::new(),
+        warnings: linked.values().filter_map(Linked::warning).collect(),
     };
+    judgement.warnings.sort();
     discover(&mut judgement.findings, &gate.surprises);
     judgement.warnings.extend(one_sided(&judgement.findings));
     let findings = judgement.findings.into_iter();
@@ -138,6 +146,42 @@ pub(crate) fn judge_observed(
 fn machine(environment: &Environment, cores: u64) -> String {
     let cpu = environment.cpu.as_deref().unwrap_or("unknown processor");
     format!("{cores} cores of {cpu}")
+}
+
+/// What becomes of a bench binary of both builds before it is launched.
+enum Linked {
+    /// Nothing is run: they are equal.
+    Equal,
+    /// It is run as it was built.
+    AsBuilt,
+    /// The same, because it could not be linked again.
+    Neither(String),
+    /// Both have their code in the same order, so that only what differs lies elsewhere.
+    Alike([PathBuf; 2]),
+}
+
+impl Linked {
+    fn new(pair: &Pair<'_>, builds: &Builds, layouts: &Layouts) -> Result<Self> {
+        if !builds.compare_equal && equal_binaries(pair)? {
+            return Ok(Self::Equal);
+        }
+        if builds.compare_equal || processes::is_foreign(pair) {
+            return Ok(Self::AsBuilt);
+        }
+        Ok(match layouts.alike(pair) {
+            Ok(alike) => Self::Alike(alike),
+            Err(reason) => Self::Neither(format!(
+                "where the linker put code may look like a change until it is confirmed: {reason:#}"
+            )),
+        })
+    }
+
+    fn warning(&self) -> Option<String> {
+        match self {
+            Self::Neither(reason) => Some(reason.clone()),
+            _ => None,
+        }
+    }
 }
 
 /// The cases that both builds have, and those that only one has.
@@ -215,20 +259,18 @@ struct Gate<'r> {
 }
 
 impl<'r> Gate<'r> {
-    fn run(&mut self, pairs: &[Pair<'r>]) -> Result<()> {
-        let mut same: HashMap<[usize; 2], bool> = HashMap::new();
+    fn run(&mut self, pairs: &[Pair<'r>], linked: &'r HashMap<[usize; 2], Linked>) -> Result<()> {
         let (mut alone, mut whole) = (Vec::new(), Vec::new());
         let mut progress = Progress::of("cases", pairs.len());
         for &pair in pairs {
-            let equal = match same.get(&pair.binaries) {
-                Some(&equal) => equal,
-                None => {
-                    let equal = !self.builds.compare_equal && equal_binaries(pair)?;
-                    *same.entry(pair.binaries).or_insert(equal)
-                }
+            let linked = &linked[&pair.binaries];
+            let layouts = match linked {
+                Linked::Alike(alike) => Some(alike.each_ref().map(PathBuf::as_path)),
+                _ => None,
             };
+            let pair = Pair { layouts, ..pair };
             progress.announce(pair.case);
-            if equal {
+            if matches!(linked, Linked::Equal) {
                 self.findings.push(self.same_code(pair.case));
             } else if processes::is_foreign(&pair) {
                 whole.push(pair);
@@ -711,12 +753,9 @@ fn counted(mut finding: Finding, base: &[f64], head: &[f64], alone: bool) -> Fin
 }
 
 /// Whether both binaries of a case are the same bytes.
-fn equal_binaries(pair: Pair<'_>) -> Result<bool> {
-    let read = |side: usize| {
-        let path = &pair.suites[side].binaries[pair.binaries[side]].path;
-        crate::workspace::read(path)
-    };
-    Ok(read(0)? == read(1)?)
+fn equal_binaries(pair: &Pair<'_>) -> Result<bool> {
+    let [base, head] = pair.built();
+    Ok(crate::workspace::read(base)? == crate::workspace::read(head)?)
 }
 
 /// Takes changes back that are too many for how sure they are: `surprises` are how likely findings

@@ -25,7 +25,16 @@ pub(crate) struct Pair<'s> {
     pub(crate) layouts: Option<[&'s Path; 2]>,
 }
 
-impl Pair<'_> {
+impl<'s> Pair<'s> {
+    /// The binaries as they were built.
+    pub(crate) fn built(&self) -> [&'s Path; 2] {
+        [0, 1].map(|side| {
+            self.suites[side].binaries[self.binaries[side]]
+                .path
+                .as_path()
+        })
+    }
+
     /// Commands that run the case's bench binaries.
     pub(crate) fn commands(&self) -> Result<[Command; 2], Stop> {
         let command = |side: usize| {
