@@ -25,7 +25,7 @@ use crate::load::Load;
 use crate::pairing::{self, Patience, Stop};
 use crate::peers::{self, Peers};
 use crate::publish;
-use crate::relink;
+use crate::relink::{self, Functions};
 use crate::report::ASSETS;
 use crate::revision::Revisions;
 use crate::runner::{self, Signal};
@@ -449,6 +449,14 @@ impl Calibrator<'_> {
             let seed = (self.plan.seed as u32).wrapping_add(900_000 + links);
             relink::relink(binary, seed, &out).map(|()| out)
         };
+        let alike = |pair: &Pair<'_>, attempt: usize| -> Result<[PathBuf; 2]> {
+            let outs = ["base", "head"].map(|side| folder.path().join(format!("{attempt}-{side}")));
+            let binaries = pair.built();
+            let functions = Functions::of(binaries)?;
+            let seed = (self.plan.seed as u32).wrapping_add(attempt as u32);
+            relink::relink_alike(binaries, &functions, seed, [&outs[0], &outs[1]])?;
+            Ok(outs)
+        };
         let cases = self.to_relink(&pairs);
         let mut layouts = Layouts::new(&self.builds.scratch, self.plan.seed)?;
         for (extra, tries, what) in [
@@ -459,33 +467,35 @@ impl Calibrator<'_> {
                 "the order of linking, and 1 % more work",
             ),
         ] {
-            let mut linked: Vec<[PathBuf; 2]> = Vec::new();
+            // In orders of their own, and in the same.
+            let mut linked: Vec<[[PathBuf; 2]; 2]> = Vec::new();
             for &pair in &cases {
                 eprintln!("{what}: {}", pair.case);
                 let mut row = Relinked {
                     what: what.to_owned(),
                     case: pair.case.clone(),
+                    own: Tried::default(),
                     suspected: Tried::default(),
                     confirmed: Tried::default(),
                     longest_s: 0.0,
                 };
                 for attempt in 0..tries {
                     if linked.len() <= attempt {
-                        let binary =
-                            |side: usize| &pair.suites[side].binaries[pair.binaries[side]].path;
-                        match (link(binary(0)), link(binary(1))) {
-                            (Ok(base), Ok(head)) => linked.push([base, head]),
-                            (Err(error), _) | (_, Err(error)) => {
+                        let [base, head] = pair.built();
+                        let mut both = || Ok([[link(base)?, link(head)?], alike(&pair, attempt)?]);
+                        match both() {
+                            Ok(both) => linked.push(both),
+                            Err(error) => {
+                                let error: anyhow::Error = error;
                                 eprintln!("not linked in other orders: {error:#}");
                                 return Ok(());
                             }
                         }
                     }
-                    let [base, head] = &linked[attempt];
-                    let pair = Pair {
+                    let [own, same] = linked[attempt].each_ref().map(|[base, head]| Pair {
                         layouts: Some([base, head]),
                         ..pair
-                    };
+                    });
                     let method = Method {
                         core: self.plan.core,
                         best_clock: self.plan.best_clock,
@@ -495,16 +505,11 @@ impl Calibrator<'_> {
                         extra,
                         both_clocks: false,
                     };
-                    let (suspected, confirmed) =
-                        match twice(pair, &method, &mut layouts, &patience, &mut row.longest_s) {
-                            Ok(Some(found)) => found,
-                            // Its iterations are too long for so little more.
-                            Ok(None) => continue,
-                            Err(Stop::Interrupted) => return Err(gate::Stopped.into()),
-                            Err(Stop::Broken { reason, .. }) => bail!("{}: {reason}", pair.case),
-                        };
-                    row.suspected.add(suspected);
-                    row.confirmed.add(confirmed);
+                    match row.attempt([own, same], &method, &mut layouts, &patience) {
+                        Ok(()) => {}
+                        Err(Stop::Interrupted) => return Err(gate::Stopped.into()),
+                        Err(Stop::Broken { reason, .. }) => bail!("{}: {reason}", pair.case),
+                    }
                 }
                 relinked.push(row);
             }
@@ -718,27 +723,37 @@ impl Launches {
     }
 }
 
-/// Judges a case as the gate does: whether it looked slower, and whether it still does over fresh
-/// layouts. What has more to do is confirmed however it looked, for on one layout that is chance;
-/// `None` where it could not be given more.
-fn twice(
-    pair: Pair<'_>,
-    method: &Method,
-    layouts: &mut Layouts,
-    patience: &Patience<'_>,
-    longest_s: &mut f64,
-) -> Result<Option<(bool, bool)>, Stop> {
-    let trial = Trial::run(pair, method, patience, || ())?;
-    if method.extra > 0.0 && !trial.has_extra(method.extra) {
-        return Ok(None);
+impl Relinked {
+    /// Judges a case as the gate does, and in orders of their own beside it. What has more to do is
+    /// confirmed however it looked.
+    ///
+    /// Nothing is tried where iterations are too long for so little more.
+    fn attempt(
+        &mut self,
+        [own, same]: [Pair<'_>; 2],
+        method: &Method,
+        layouts: &mut Layouts,
+        patience: &Patience<'_>,
+    ) -> Result<(), Stop> {
+        let slower = |trial: &Trial| trial.verdict() == Verdict::Regressed;
+        let trial = Trial::run(own, method, patience, || ())?;
+        if method.extra > 0.0 && !trial.has_extra(method.extra) {
+            return Ok(());
+        }
+        let own = slower(&trial);
+        let trial = Trial::run(same, method, patience, || ())?;
+        let suspected = slower(&trial);
+        let mut confirmed = false;
+        if own || suspected || method.extra > 0.0 {
+            let again = layouts.confirm(same, &trial, Verdict::Regressed, method, patience)?;
+            self.longest_s = self.longest_s.max(again.took.as_secs_f64());
+            confirmed = again.verdict == Verdict::Regressed;
+        }
+        self.own.add(own);
+        self.suspected.add(suspected);
+        self.confirmed.add(confirmed);
+        Ok(())
     }
-    let suspected = trial.verdict() == Verdict::Regressed;
-    if !suspected && method.extra == 0.0 {
-        return Ok(Some((false, false)));
-    }
-    let confirmed = layouts.confirm(pair, &trial, Verdict::Regressed, method, patience)?;
-    *longest_s = longest_s.max(confirmed.took.as_secs_f64());
-    Ok(Some((suspected, confirmed.verdict == Verdict::Regressed)))
 }
 
 /// A process that keeps a core busy as long as it is kept.

@@ -174,13 +174,16 @@ impl Kind {
     }
 }
 
-/// Builds of the same source, linked in other orders or with an edit that does nothing.
+/// Builds of the same source, linked in other orders.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Relinked {
     /// What differs between the builds.
     pub(crate) what: String,
     pub(crate) case: CaseId,
-    /// Pairs that the launches of one layout called slower.
+    /// Pairs that were called slower with both builds linked in orders of their own.
+    #[serde(default)]
+    pub(crate) own: Tried,
+    /// Pairs that were called slower with both linked in the same order, as the gate does.
     pub(crate) suspected: Tried,
     /// Pairs that were called slower over fresh layouts, as far as that was asked.
     pub(crate) confirmed: Tried,
@@ -307,14 +310,15 @@ impl Calibration {
         if self.relinked.is_empty() {
             return;
         }
-        page.push_str("### Equal work in other builds\n\nBoth builds of a pair are linked in an order of their own, as those of two commits may be. Over fresh layouts means that both are linked again in orders that are the same for both.\n\n");
-        page.push_str("| case | what differs | called slower on one layout | over fresh layouts | longest, s |\n|---|---|--:|--:|--:|\n");
+        page.push_str("### Equal work in other builds\n\nTwo commits may have their code in other places though it is the same. Here both builds of a pair are linked in an order of their own first, which says what that alone does to a case; then, as the gate does, in the same order; and then, where either looked slower, in many fresh orders, each the same for both.\n\n");
+        page.push_str("| case | what differs | called slower in own orders | in the same order | confirmed in fresh orders | longest, s |\n|---|---|--:|--:|--:|--:|\n");
         for relinked in &self.relinked {
             let _ = writeln!(
                 page,
-                "| {} | {} | {} | {} | {:.1} |",
+                "| {} | {} | {} | {} | {} | {:.1} |",
                 cell(&relinked.case.to_string()),
                 cell(&relinked.what),
+                relinked.own.cell(),
                 relinked.suspected.cell(),
                 relinked.confirmed.cell(),
                 relinked.longest_s
