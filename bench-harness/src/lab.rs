@@ -598,7 +598,7 @@ impl Routine {
         }
     }
 
-    /// Samples what its threads execute, for no longer than `limit`.
+    /// Samples what its threads execute, for no more than `limit` of processor time.
     fn sample(&mut self, limit: Duration) -> Result<Samples, String> {
         let mut iterations = 1;
         loop {

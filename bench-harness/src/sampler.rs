@@ -13,7 +13,7 @@ use crate::server::cpu_time;
 use crate::tally::is_paused;
 
 /// The argument that makes a bench binary sample a case; the id of the case follows as JSON, and then
-/// the milliseconds that it may take.
+/// the milliseconds of processor time that it may take.
 pub const SAMPLE_CASE: &str = "--sample-case";
 
 /// Names the file that a bench binary writes its [`Samples`] to.
@@ -45,7 +45,11 @@ pub struct Mapping {
     pub path: String,
 }
 
-/// Repeats `work` until there are `enough` samples or `limit` is over.
+/// A process that gets a processor for less than this part of the time is not waited for.
+const LEAST_LOAD: f64 = 1.0 / 3.0;
+
+/// Repeats `work` until there are `enough` samples, or the process has had a processor for as long as
+/// `limit`.
 ///
 /// # Errors
 ///
@@ -57,8 +61,12 @@ pub(crate) fn take(
     mut work: impl FnMut(),
 ) -> Result<Samples, String> {
     let (start, cpu) = (Instant::now(), cpu_time());
+    let used = || match (cpu_time(), cpu) {
+        (Some(now), Some(then)) => (now - then).max(start.elapsed().mul_f64(LEAST_LOAD)),
+        _ => start.elapsed(),
+    };
     system::start()?;
-    while start.elapsed() < limit && system::taken() < enough {
+    while used() < limit && system::taken() < enough {
         work();
     }
     system::stop()?;

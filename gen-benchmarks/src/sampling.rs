@@ -21,8 +21,8 @@ use crate::{print, profile};
 
 pub(crate) const HELP: &str = "\
 CASE is a pattern as in benchmarks.toml: of group/series/input, where * stands for no / and ** for
-anything. Each case runs in a process of its own for as long as --seconds, or until 1000 samples are
-taken; what is shown is time by itself, without that of called functions. The report shows the same of the cases that [profile] of benchmarks.toml names.
+anything. Each case runs in a process of its own until that has had a processor for --seconds, or until
+1000 samples are taken; what is shown is time by itself, without that of called functions. The report shows the same of the cases that [profile] of benchmarks.toml names.
 
 Exit code 0: all were profiled; 1: one could not be, and it is said why; 2: the command failed.
 
@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
     /// The cases.
     #[arg(value_name = "CASE")]
     cases: Pattern,
-    /// Seconds that a case is sampled for.
+    /// Seconds of processor time that a case is sampled for.
     #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = crate::seconds)]
     seconds: Duration,
     /// Only look into these bench targets, which builds no others.
@@ -51,7 +51,7 @@ pub(crate) struct Arguments {
 struct Budget {
     /// All of them.
     total: Duration,
-    /// The samples of one.
+    /// The samples of one, in processor time.
     each: Duration,
 }
 
