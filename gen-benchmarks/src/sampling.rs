@@ -61,7 +61,7 @@ impl From<Profile> for Budget {
     fn from(profile: Profile) -> Self {
         let (total, each) = match profile {
             Profile::Quick => (3_000, 850),
-            Profile::Standard => (10_000, 1_300),
+            Profile::Standard => (10_000, 1_200),
             Profile::Full => (60_000, 4_000),
         };
         Self {
