@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::server::cpu_time;
-use crate::tally::{Tally, is_paused};
+use crate::tally::Tally;
 
 /// The argument that makes a bench binary sample a case; the id of the case follows as JSON, and then
 /// the milliseconds of processor time that it may take.
@@ -145,7 +145,8 @@ mod system {
     use std::ptr;
     use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-    use super::{SET_UP, is_paused};
+    use super::SET_UP;
+    use crate::tally::Tally;
 
     /// Room for the samples of a process; more are not kept.
     const ROOM: usize = 1 << 13;
@@ -233,7 +234,7 @@ mod system {
         let place = context.uc_mcontext.pc;
         let number = TAKEN.fetch_add(1, Ordering::Relaxed);
         if let Some(noted) = NOTED.get(number) {
-            let place = if is_paused() { SET_UP } else { place };
+            let place = if Tally::is_paused() { SET_UP } else { place };
             noted.store(place, Ordering::Relaxed);
         }
     }

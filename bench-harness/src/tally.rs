@@ -105,12 +105,12 @@ impl Tally {
         };
         work()
     }
-}
 
-/// Whether a thread is inside of [`Tally::pause`], whatever is counted; may be called anywhere, also by
-/// a signal's handler.
-pub(crate) fn is_paused() -> bool {
-    PAUSED.0.load(Ordering::Relaxed)
+    /// Whether a thread is inside of [`Tally::pause`], be counting on or off. May be called by the handler
+    /// of a signal.
+    pub fn is_paused() -> bool {
+        PAUSED.0.load(Ordering::Relaxed)
+    }
 }
 
 // SAFETY: every method returns or releases what the allocator inside does for the same arguments,

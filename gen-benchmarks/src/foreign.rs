@@ -752,6 +752,13 @@ pub(crate) fn gathered(entries: &[Entry]) -> Cow<'_, [Entry]> {
             }
             Some(Entry::Counted(counted))
         }
+        Entry::Profiled(profiled) => {
+            let mut profiled = profiled.clone();
+            if let Some(shown) = shown.get(&profiled.case) {
+                profiled.case = shown.clone();
+            }
+            Some(Entry::Profiled(profiled))
+        }
         other => Some(other.clone()),
     };
     entries.iter().filter_map(entry).collect()

@@ -33,9 +33,10 @@ impl Symbols {
         };
         let path = Path::new(&mapping.path);
         let functions = self.0.entry(mapping.path.clone()).or_insert_with(|| {
-            // What cannot be read has no symbols.
-            let bytes = std::fs::read(path).unwrap_or_default();
-            Functions::of(&bytes).unwrap_or_default()
+            // What is no file or cannot be read has no symbols.
+            let bytes = path.is_absolute().then(|| std::fs::read(path).ok());
+            let functions = bytes.flatten().and_then(|bytes| Functions::of(&bytes));
+            functions.unwrap_or_default()
         });
         let offset = (address - mapping.start).wrapping_add(mapping.offset);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
