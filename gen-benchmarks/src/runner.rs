@@ -218,7 +218,7 @@ pub(crate) fn run(
     progress.finish();
     let measuring = start.elapsed();
     // Now that no times are taken any more.
-    if selected.iter().any(|defined| defined.foreign.is_none()) {
+    if selected.is_empty() || selected.iter().any(|defined| defined.foreign.is_none()) {
         let entries = record::read(&plan.records)?.entries;
         let way = instructions::Way::find();
         for entry in instructions::count(way, suite, plan.profile, &entries, &took, signals)? {
