@@ -16,6 +16,7 @@ use criterion::{BatchSize, Bencher, BenchmarkId, Criterion, Throughput};
 use crate::callgrind::{self, Callgrind};
 use crate::counters;
 use crate::record::{Allocations, CaseId, CaseInfo, Counters, Extras, GroupInfo, Listed, Profile};
+use crate::sampler::{self, SAMPLE_CASE, SAMPLES_FILE, Samples};
 use crate::server::{self, Clock, SERVE, Turn};
 use crate::tally::Tally;
 use crate::workload::Workload;
@@ -185,6 +186,32 @@ impl Lab {
         Ok(())
     }
 
+    /// Samples what a case executes, for as long as is asked for.
+    ///
+    /// The arguments behind [`SAMPLE_CASE`] say so; the samples go to the file that [`SAMPLES_FILE`]
+    /// names.
+    fn sample_case(&mut self) -> Result<(), String> {
+        let mut arguments = std::env::args().skip_while(|argument| argument != SAMPLE_CASE);
+        let (id, limit) = (arguments.nth(1), arguments.next());
+        let id: Option<CaseId> = id.and_then(|id| serde_json::from_str(&id).ok());
+        let limit = limit.and_then(|limit| limit.parse().ok());
+        let (Some(id), Some(limit)) = (id, limit) else {
+            return Err(format!(
+                "{SAMPLE_CASE} takes the id of a case as JSON, and milliseconds"
+            ));
+        };
+        let path = std::env::var_os(SAMPLES_FILE)
+            .ok_or_else(|| format!("{SAMPLES_FILE} names no file for the samples"))?;
+        let (routine, _) = self
+            .routine(&id)
+            .ok_or_else(|| format!("there is no case `{id}`"))?;
+        let samples = routine.sample(Duration::from_millis(limit))?;
+        // The answer must still be right.
+        routine.check();
+        let failed = |error| format!("cannot write {}: {error}", Path::new(&path).display());
+        std::fs::write(&path, json(&samples)).map_err(failed)
+    }
+
     fn case_mut(&mut self, id: &CaseId) -> Option<&mut Case> {
         let group = self
             .groups
@@ -294,6 +321,13 @@ const COUNTED_ITERATIONS: u64 = 8;
 
 /// Where one iteration takes longer than this, it is counted alone.
 const LONG_ITERATION: Duration = Duration::from_millis(2);
+
+/// Iterations that are sampled together take at least so long, so that what is between them does not
+/// count.
+const SAMPLED_TOGETHER: Duration = Duration::from_millis(5);
+
+/// So many samples are enough: the 95 % interval of a share of one half is 6 % wide then.
+const ENOUGH_SAMPLES: usize = 1_000;
 
 /// One question: the cases that answer it and what the report says about them.
 pub struct Group {
@@ -564,6 +598,21 @@ impl Routine {
         }
     }
 
+    /// Samples what its threads execute, for no more than `limit` of processor time.
+    fn sample(&mut self, limit: Duration) -> Result<Samples, String> {
+        let mut iterations = 1;
+        loop {
+            let start = Instant::now();
+            self.measure.repeat(iterations);
+            if start.elapsed() >= SAMPLED_TOGETHER {
+                break;
+            }
+            iterations *= 2;
+        }
+        let repeat = || self.measure.repeat(iterations);
+        sampler::take(limit, ENOUGH_SAMPLES, repeat)
+    }
+
     /// Checks the answer for all inputs that take turns, as far as there is time.
     pub(crate) fn check(&mut self) {
         let start = Instant::now();
@@ -602,7 +651,8 @@ pub(crate) trait Measure {
     /// Runs it once and checks the answer.
     fn once(&mut self);
 
-    /// Runs it `iterations` times.
+    /// Runs it `iterations` times, what is timed inside of [`iteration`] and the rest inside of
+    /// [`Tally::pause`].
     fn repeat(&mut self, iterations: u64);
 
     /// Runs it `iterations` times and says what that took.
@@ -652,6 +702,13 @@ pub(crate) trait Measure {
     }
 }
 
+/// Runs what is timed of a case, in a function of its own: what is inlined here is the case's, and a
+/// profile can tell it from the loop around it.
+#[inline(never)]
+fn iteration<T>(run: impl FnOnce() -> T) -> T {
+    run()
+}
+
 /// A routine that does nothing, to learn what metering takes; called as every other is.
 fn nothing() -> Routine {
     black_box(Routine::new(|| (), |(): &()| ()))
@@ -673,7 +730,7 @@ impl<T, R: FnMut() -> T, C: FnMut(&T)> Measure for Plain<R, C> {
 
     fn repeat(&mut self, iterations: u64) {
         for _ in 0..iterations {
-            black_box((self.run)());
+            iteration(|| drop(black_box((self.run)())));
         }
     }
 
@@ -718,7 +775,7 @@ impl<I, T, P: FnMut() -> I, R: FnMut(I) -> T, C: FnMut(&T)> Measure for Prepared
     fn repeat(&mut self, iterations: u64) {
         for _ in 0..iterations {
             let input = Tally::pause(&mut self.prepare);
-            let output = black_box((self.run)(input));
+            let output = black_box(iteration(|| (self.run)(input)));
             Tally::pause(|| drop(output));
         }
     }
@@ -765,7 +822,7 @@ impl<T, R: FnMut(u64) -> (Duration, T), C: FnMut(&T)> Measure for Timed<R, C> {
     }
 
     fn repeat(&mut self, iterations: u64) {
-        black_box((self.run)(iterations));
+        black_box(iteration(|| (self.run)(iterations)));
     }
 
     fn turn(&mut self, iterations: u64, _: &mut Clock) -> Turn {
@@ -841,8 +898,8 @@ fn host() -> Option<String> {
 /// Runs a suite: the body of the `main` that [`main!`](crate::main) writes.
 ///
 /// With criterion's usual command line it is a criterion benchmark. [`LIST_CASES`] prints the
-/// cases, [`COUNT_INSTRUCTIONS`] counts some of them, [`SERVE`] runs one when told; with
-/// [`EXTRAS_FILE`] set, what criterion has run is counted afterwards.
+/// cases, [`COUNT_INSTRUCTIONS`] counts some of them, [`SAMPLE_CASE`] samples one, [`SERVE`] runs one
+/// when told; with [`EXTRAS_FILE`] set, what criterion has run is counted afterwards.
 #[doc(hidden)]
 pub fn run(suite: fn(&mut Lab)) {
     let list = std::env::args().any(|argument| argument == LIST_CASES);
@@ -864,6 +921,7 @@ pub fn run(suite: fn(&mut Lab)) {
     let answered = match () {
         () if asked(COUNT_INSTRUCTIONS) => lab.count_instructions(),
         () if asked(SERVE) => server::serve(&mut lab),
+        () if asked(SAMPLE_CASE) => lab.sample_case(),
         () => {
             measure(&mut lab);
             return;

@@ -31,6 +31,7 @@ pub mod exchange;
 pub mod gate;
 pub mod policy;
 pub mod record;
+pub mod sampler;
 pub mod sequential;
 pub mod server;
 pub mod shard;

@@ -37,6 +37,9 @@
 //! cases = "arena-alloc/bump/64"
 //! metric = "time"
 //! at_most = "32 ns"         # ns, us, ms, s; of bytes and peak B, KiB, MiB, GiB; of others a number
+//!
+//! [profile]                 # the report shows what these cases spend their time on
+//! cases = ["dag-run/chain/adaptive/*"]
 //! ```
 //!
 //! Everything may be left out, but for `cases` and all keys of an `[[allow]]` and of a `[[target]]`;
@@ -45,6 +48,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
+use std::str::FromStr;
 
 use globset::{GlobBuilder, GlobMatcher};
 use jiff::civil::Date;
@@ -69,6 +73,39 @@ pub struct Policy {
     limits: Vec<Limit>,
     allows: Vec<Allow>,
     targets: Vec<Target>,
+    profiled: Vec<Cases>,
+}
+
+/// Which cases are meant by their `group/series/input`: `*` stands for no `/`, `**` for anything.
+///
+/// # Examples
+///
+/// ```
+/// use bench_harness::policy::Pattern;
+///
+/// let pattern: Pattern = "dag-run/**/{adaptive,sequential}/*".parse().unwrap();
+/// assert!(pattern.matches("dag-run/chain/adaptive/10"));
+/// assert!(!pattern.matches("dag-run/chain/rayon/10"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Pattern(GlobMatcher);
+
+impl Pattern {
+    /// Whether the case of this id is meant.
+    pub fn matches(&self, id: &str) -> bool {
+        self.0.is_match(id)
+    }
+}
+
+impl FromStr for Pattern {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let glob = GlobBuilder::new(text).literal_separator(true).build();
+        let glob =
+            glob.map_err(|error| format!("this is no pattern ({}); mend it", error.kind()))?;
+        Ok(Self(glob.compile_matcher()))
+    }
 }
 
 /// A figure that cases should reach.
@@ -98,7 +135,7 @@ pub struct Bound {
 impl Target {
     /// Whether it is about a case.
     pub fn is_about(&self, case: &CaseId) -> bool {
-        self.cases.glob.is_match(case.to_string())
+        self.cases.pattern.matches(&case.to_string())
     }
 }
 
@@ -201,7 +238,7 @@ type Place = (usize, usize);
 /// The cases that an entry is about.
 #[derive(Clone, Debug)]
 struct Cases {
-    glob: GlobMatcher,
+    pattern: Pattern,
     quoted: String,
     place: Place,
 }
@@ -243,6 +280,7 @@ impl Default for Policy {
             limits: Vec::new(),
             allows: Vec::new(),
             targets: Vec::new(),
+            profiled: Vec::new(),
         }
     }
 }
@@ -273,6 +311,23 @@ impl Policy {
         &self.targets
     }
 
+    /// Which of `cases` are to be profiled, each once, in the order of the file's patterns.
+    pub fn profiled<'c>(&self, cases: impl IntoIterator<Item = &'c CaseId>) -> Vec<&'c CaseId> {
+        let cases: Vec<(&CaseId, String)> = cases
+            .into_iter()
+            .map(|case| (case, case.to_string()))
+            .collect();
+        let mut profiled: Vec<&CaseId> = Vec::new();
+        for wanted in &self.profiled {
+            for (case, id) in &cases {
+                if wanted.pattern.matches(id) && !profiled.contains(case) {
+                    profiled.push(case);
+                }
+            }
+        }
+        profiled
+    }
+
     /// Whether the file fits the `cases` that there are, and the day.
     ///
     /// # Errors
@@ -287,7 +342,8 @@ impl Policy {
         let idle = limits
             .chain(allows)
             .chain(targets)
-            .filter(|cases| !ids.iter().any(|id| cases.glob.is_match(id)));
+            .chain(&self.profiled)
+            .filter(|cases| !ids.iter().any(|id| cases.pattern.matches(id)));
         let idle = idle.map(|cases| {
             let reason = format!(
                 "cases = {} matches no case; mend it or remove the entry (`gen-benchmarks list` prints the cases)",
@@ -337,7 +393,8 @@ impl Policy {
             allowed: None,
         };
         for limit in &self.limits {
-            if limit.metric.is_some_and(|named| named != metric) || !limit.cases.glob.is_match(&id)
+            if limit.metric.is_some_and(|named| named != metric)
+                || !limit.cases.pattern.matches(&id)
             {
                 continue;
             }
@@ -349,7 +406,7 @@ impl Policy {
             rule.fail_from = limit.fail_from.unwrap_or(rule.fail_from);
             rule.lines.push(limit.line);
         }
-        let matching = |allow: &&Allow| allow.metric == metric && allow.cases.glob.is_match(&id);
+        let matching = |allow: &&Allow| allow.metric == metric && allow.cases.pattern.matches(&id);
         let allowed = self.allows.iter().rev().find(matching);
         rule.allowed = allowed.map(|allow| allow.allowed.clone());
         rule
@@ -582,7 +639,7 @@ impl<'t> Source<'t> {
             // What was read beside a mistake may not be what was meant.
             return policy;
         }
-        let known = ["levels", "limit", "allow", "target"];
+        let known = ["levels", "limit", "allow", "target", "profile"];
         let root = Section {
             span: root.span(),
             table: root.get_ref(),
@@ -604,6 +661,11 @@ impl<'t> Source<'t> {
         for section in self.sections(root.value("target"), "target") {
             let target = self.target(&section);
             policy.targets.extend(target);
+        }
+        if let Some(profile) = root.value("profile")
+            && let Some(section) = self.section(profile)
+        {
+            policy.profiled = self.profiled(&section);
         }
         policy
     }
@@ -815,7 +877,29 @@ impl<'t> Source<'t> {
 
     fn cases(&mut self, section: &Section<'_, 't>) -> Option<Cases> {
         let value = section.required(self, "cases")?;
-        let DeValue::String(pattern) = value.get_ref() else {
+        self.pattern(value)
+    }
+
+    /// The patterns of a list.
+    fn profiled(&mut self, section: &Section<'_, 't>) -> Vec<Cases> {
+        section.only(self, &["cases"]);
+        let Some(value) = section.required(self, "cases") else {
+            return Vec::new();
+        };
+        match value.get_ref() {
+            DeValue::Array(list) if !list.is_empty() => {
+                list.iter().filter_map(|one| self.pattern(one)).collect()
+            }
+            _ => {
+                let wanted = "give a list of patterns, as in [\"dag-run/chain/**\"]";
+                self.refuse(value, "cases", wanted);
+                Vec::new()
+            }
+        }
+    }
+
+    fn pattern(&mut self, value: &Spanned<DeValue<'t>>) -> Option<Cases> {
+        let DeValue::String(text) = value.get_ref() else {
             self.refuse(
                 value,
                 "cases",
@@ -823,15 +907,13 @@ impl<'t> Source<'t> {
             );
             return None;
         };
-        let glob = GlobBuilder::new(pattern).literal_separator(true).build();
-        match glob {
-            Ok(glob) => Some(Cases {
-                glob: glob.compile_matcher(),
+        match text.parse() {
+            Ok(pattern) => Some(Cases {
+                pattern,
                 quoted: self.quoted(value),
                 place: place(self.text, value.span().start),
             }),
-            Err(error) => {
-                let reason = format!("this is no pattern ({}); mend it", error.kind());
+            Err(reason) => {
                 self.refuse(value, "cases", &reason);
                 None
             }
@@ -1299,6 +1381,42 @@ mod tests {
                 "benchmarks.toml:9:9: until = 2027-01-31 is over; remove the entry, or agree on a later day if it must stay",
             ]
         );
+    }
+
+    #[test]
+    fn cases_to_profile_come_in_the_order_of_their_patterns_and_each_once() {
+        let policy = policy("[profile]\ncases = ['h/*/2', '{g,h}/own/*']");
+        let cases = ["g/own/1", "g/peer/1", "h/own/1", "h/own/2", "h/peer/2"].map(case);
+        let profiled = policy.profiled(&cases).into_iter();
+        let profiled: Vec<String> = profiled.map(CaseId::to_string).collect();
+        assert_eq!(profiled, ["h/own/2", "h/peer/2", "g/own/1", "h/own/1"]);
+        assert_eq!(Policy::default().profiled(&cases), [&cases[0]; 0]);
+    }
+
+    #[test]
+    fn profile_that_means_nothing_is_named_with_its_place() {
+        check_refused(
+            "[profile]\ncases = ['a[', 3]\nhertz = 1",
+            &[
+                ("2:10", "cases = 'a['; this is no pattern"),
+                ("2:16", "cases = 3; give a pattern in quotes"),
+                ("3:1", "unknown key `hertz`; known here are cases"),
+            ],
+        );
+        check_refused(
+            "[profile]\ncases = 'a/**'",
+            &[("2:9", "cases = 'a/**'; give a list of patterns")],
+        );
+        check_refused("[profile]", &[("1:1", "`cases` is missing in this entry")]);
+        let policy = policy("[profile]\ncases = ['g/**', 'h/**']");
+        let errors = said(
+            policy
+                .check(&[case("g/s/1")], day("2027-01-31"))
+                .unwrap_err(),
+        );
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        let start = "benchmarks.toml:2:18: cases = 'h/**' matches no case";
+        assert!(errors[0].starts_with(start), "{errors:?}");
     }
 
     const TARGET: &str = "[[target]]\nname = 'n'\ncases = 'g/**'\n";

@@ -46,6 +46,8 @@ pub enum Entry {
     Counted(Counted),
     /// How the instructions of the run were counted; stands once, after the cases.
     Counting(Counting),
+    /// What one case executed, sampled apart from its processes.
+    Profiled(Profiled),
     /// What another tool measured.
     Imported(Box<Measurement>),
 }
@@ -346,6 +348,72 @@ pub enum Counting {
     },
 }
 
+/// What one case executed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profiled {
+    /// The case.
+    pub case: CaseId,
+    /// What was found.
+    pub found: Found,
+}
+
+/// A profile, or why there is none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Found {
+    /// The samples of the case's functions.
+    Samples(Sampled),
+    /// Why it could not be sampled.
+    Nothing(String),
+}
+
+/// How often the threads of a case were executing what, in user mode.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sampled {
+    /// All samples: the sum of those below.
+    pub samples: u64,
+    /// Those of what the harness prepares and clears away and no time includes.
+    pub set_up: u64,
+    /// Those of functions that are not listed.
+    pub others: u64,
+    /// Time that all threads together had a processor, in milliseconds.
+    pub cpu_ms: u64,
+    /// Those of functions, inlined ones not among them.
+    pub functions: Vec<Function>,
+}
+
+/// How often threads were in a function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Function {
+    /// What its symbol says; empty for all that have none.
+    pub name: String,
+    /// The file that it is from, where that is not the bench binary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// How often.
+    pub samples: u64,
+}
+
+impl Profiled {
+    /// Whether its numbers are those of samples.
+    fn check(&self) -> Result<(), String> {
+        let Found::Samples(sampled) = &self.found else {
+            return Ok(());
+        };
+        let functions = sampled.functions.iter().map(|function| function.samples);
+        let sum = functions
+            .chain([sampled.set_up, sampled.others])
+            .try_fold(0_u64, u64::checked_add);
+        if sampled.samples == 0 || sum != Some(sampled.samples) {
+            return Err(format!(
+                "the profile of case `{}` says that it has {} samples, which is not the sum of their parts",
+                self.case, sampled.samples
+            ));
+        }
+        Ok(())
+    }
+}
+
 /// Whether a record's figures count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -415,8 +483,8 @@ pub struct Entries {
 /// # Errors
 ///
 /// Fails with file and line when the file cannot be read or a whole line is not a valid entry:
-/// another schema, no JSON, zero iterations, a case or a group twice; and when it is longer than
-/// [`FILE_LIMIT`].
+/// another schema, no JSON, zero iterations, a profile whose parts are not its sum, a case or a group
+/// twice; and when it is longer than [`FILE_LIMIT`].
 pub fn read(path: &Path) -> Result<Entries, ReadError> {
     let file = File::open(path).map_err(|error| ReadError::Io {
         path: path.to_owned(),
@@ -457,6 +525,7 @@ fn read_within(mut reader: impl BufRead, path: &Path, limit: u64) -> Result<Entr
     };
     let mut read = Entries::default();
     let mut seen = HashSet::new();
+    let mut profiles = HashSet::new();
     let mut imported = HashSet::new();
     let mut groups = HashSet::new();
     let mut bytes = Vec::new();
@@ -502,6 +571,14 @@ fn read_within(mut reader: impl BufRead, path: &Path, limit: u64) -> Result<Entr
             return Err(invalid(format!(
                 "case `{}` of process {} stands twice",
                 record.case, record.process
+            )));
+        }
+        if let Entry::Profiled(profiled) = &entry
+            && !profiles.insert(profiled.case.clone())
+        {
+            return Err(invalid(format!(
+                "the profile of case `{}` stands twice",
+                profiled.case
             )));
         }
         if let Entry::Imported(measurement) = &entry
@@ -552,6 +629,9 @@ fn parse(line: &[u8]) -> Result<Entry, String> {
         serde_json::from_slice(line).map_err(|error| format!("not a record: {error}"))?;
     if let Entry::Imported(measurement) = &line.entry {
         measurement.check()?;
+    }
+    if let Entry::Profiled(profiled) = &line.entry {
+        profiled.check()?;
     }
     if let Entry::Group(group) = &line.entry {
         let mut seen = HashSet::new();
@@ -669,6 +749,51 @@ mod tests {
             .collect();
         let text: String = entries.iter().map(|entry| entry.to_line() + "\n").collect();
         assert_eq!(read_text(&text).unwrap().entries, entries);
+    }
+
+    #[test]
+    fn profile_survives_a_round_trip_and_its_parts_are_its_sum() {
+        let Entry::Case(Record { case, .. }) = record(1) else {
+            panic!("a case");
+        };
+        let profiled = |found: Found| {
+            let case = case.clone();
+            Entry::Profiled(Profiled { case, found })
+        };
+        let function = |name: &str, file: Option<&str>, samples| Function {
+            name: name.to_owned(),
+            file: file.map(str::to_owned),
+            samples,
+        };
+        let sampled = profiled(Found::Samples(Sampled {
+            samples: 300,
+            set_up: 20,
+            others: 30,
+            cpu_ms: 1_200,
+            functions: vec![
+                function("<dag::Dag as core::fmt::Debug>::fmt", None, 200),
+                function("", Some("libc.so.6"), 50),
+            ],
+        }));
+        let line = sampled.to_line();
+        for entry in [
+            &sampled,
+            &profiled(Found::Nothing("no \"timer\"".to_owned())),
+        ] {
+            let text = entry.to_line() + "\n";
+            assert_eq!(&read_text(&text).unwrap().entries[0], entry);
+        }
+        check_refused(
+            &line.replace("300", "301"),
+            "301 samples, which is not the sum",
+        );
+        let huge = line.replace(":30,", &format!(":{},", u64::MAX));
+        check_refused(&huge, "not the sum");
+        let error = read_text(&format!("{line}\n{line}\n")).unwrap_err();
+        assert!(
+            error.to_string().contains(":2: the profile of case"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -266,13 +266,13 @@ impl Meter for Clock {
 
 /// The time that all threads of this process had a core.
 #[cfg(target_os = "linux")]
-fn cpu_time() -> Option<Duration> {
+pub(crate) fn cpu_time() -> Option<Duration> {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     time.try_into().ok()
 }
 
 #[cfg(not(target_os = "linux"))]
-fn cpu_time() -> Option<Duration> {
+pub(crate) fn cpu_time() -> Option<Duration> {
     None
 }
 

@@ -8,8 +8,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::record::{
-    CaseId, Counted, Counting, Entries, Entry, GroupInfo, PlannedGroup, Record, RunInfo, Sample,
-    Shard, Status,
+    CaseId, Counted, Counting, Entries, Entry, GroupInfo, PlannedGroup, Profiled, Record, RunInfo,
+    Sample, Shard, Status,
 };
 
 /// Most parts that a run is divided into.
@@ -209,6 +209,7 @@ struct Opened<'p> {
     records: Vec<(usize, &'p Record)>,
     counted: Vec<&'p Counted>,
     counting: Option<&'p Counting>,
+    profiled: Vec<&'p Profiled>,
     lines: usize,
 }
 
@@ -256,6 +257,7 @@ fn open<'p>(part: &'p Part, faults: &mut Vec<Fault>) -> Option<Opened<'p>> {
         records: Vec::new(),
         counted: Vec::new(),
         counting: None,
+        profiled: Vec::new(),
         lines: entries.len(),
     };
     for (entry, line) in entries.iter().zip(1..).skip(1) {
@@ -272,6 +274,7 @@ fn open<'p>(part: &'p Part, faults: &mut Vec<Fault>) -> Option<Opened<'p>> {
             Entry::Case(record) => opened.records.push((line, record)),
             Entry::Counted(counted) => opened.counted.push(counted),
             Entry::Counting(counting) => opened.counting = Some(counting),
+            Entry::Profiled(profiled) => opened.profiled.push(profiled),
             Entry::Run(_) => fault(
                 line,
                 "a second run begins; give each shard in a file of its own",
@@ -656,6 +659,8 @@ fn joined(shards: &[Opened<'_>], counting: &Counting, faults: &mut Vec<Fault>) -
     let counted = shards.iter().flat_map(|opened| &opened.counted);
     entries.extend(counted.map(|&counted| Entry::Counted(counted.clone())));
     entries.push(Entry::Counting(counting.clone()));
+    let profiled = shards.iter().flat_map(|opened| &opened.profiled);
+    entries.extend(profiled.map(|&profiled| Entry::Profiled(profiled.clone())));
     entries
 }
 
@@ -663,7 +668,7 @@ fn joined(shards: &[Opened<'_>], counting: &Counting, faults: &mut Vec<Fault>) -
 mod tests {
     use super::*;
     use crate::Environment;
-    use crate::record::{Profile, Skipped};
+    use crate::record::{Found, Profile, Skipped};
     use proptest::prelude::*;
 
     fn case(group: &str, series: &str, input: &str) -> CaseId {
@@ -1232,6 +1237,22 @@ mod tests {
             left_out: 5,
         });
         assert_eq!(merged.last(), Some(&expected));
+    }
+
+    #[test]
+    fn profiles_of_all_shards_are_kept() {
+        let mut parts = shards();
+        let mut expected = Vec::new();
+        for (part, at) in parts.iter_mut().zip([0, 1]) {
+            let profiled = Profiled {
+                case: cases()[at].clone(),
+                found: Found::Nothing("no timer".to_owned()),
+            };
+            expected.push(Entry::Profiled(profiled.clone()));
+            part.read.entries.push(Entry::Profiled(profiled));
+        }
+        let merged = merge(&parts, false).unwrap();
+        assert_eq!(merged[merged.len() - 2..], expected);
     }
 
     #[test]

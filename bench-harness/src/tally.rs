@@ -84,18 +84,32 @@ impl Tally {
     ///
     /// For the thread that runs [`Tally::count`]. Does nothing special while counting is off.
     pub fn pause<T>(work: impl FnOnce() -> T) -> T {
-        struct Resume(u64);
+        struct Resume {
+            counting: u64,
+            paused: bool,
+        }
 
         impl Drop for Resume {
             fn drop(&mut self) {
                 // `Release` hands on what `Counting::begin` cleared; see there.
-                ACTIVE.0.store(self.0, Ordering::Release);
+                ACTIVE.0.store(self.counting, Ordering::Release);
+                PAUSED.0.store(self.paused, Ordering::Relaxed);
             }
         }
 
-        // `Acquire` pairs with the `Release` of the store that turned counting on.
-        let _resume = Resume(ACTIVE.0.swap(OFF, Ordering::Acquire));
+        let _resume = Resume {
+            // `Acquire` pairs with the `Release` of the store that turned counting on.
+            counting: ACTIVE.0.swap(OFF, Ordering::Acquire),
+            // `Relaxed`: orders nothing.
+            paused: PAUSED.0.swap(true, Ordering::Relaxed),
+        };
         work()
+    }
+
+    /// Whether a thread is inside of [`Tally::pause`], be counting on or off. May be called by the handler
+    /// of a signal.
+    pub fn is_paused() -> bool {
+        PAUSED.0.load(Ordering::Relaxed)
     }
 }
 
@@ -256,6 +270,9 @@ const BATCH_BYTES: i64 = 8 * 1024;
 
 /// Number of the counting that is on, or [`OFF`].
 static ACTIVE: Padded<AtomicU64> = Padded(AtomicU64::new(OFF));
+
+/// Whether a thread is inside of [`Tally::pause`].
+static PAUSED: Padded<AtomicBool> = Padded(AtomicBool::new(false));
 
 /// Number of the latest counting.
 static LATEST: AtomicU64 = AtomicU64::new(OFF);

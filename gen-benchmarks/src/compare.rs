@@ -462,7 +462,7 @@ fn short(id: &str) -> String {
 }
 
 /// Columns of one width; those in `right` end where they end.
-fn table<const N: usize>(text: &mut String, rows: &[[String; N]], right: &[usize]) {
+pub(crate) fn table<const N: usize>(text: &mut String, rows: &[[String; N]], right: &[usize]) {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.max().unwrap_or(0)

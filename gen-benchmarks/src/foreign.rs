@@ -771,6 +771,13 @@ pub(crate) fn gathered(entries: &[Entry]) -> Gathered<'_> {
             }
             Some(Entry::Counted(counted))
         }
+        Entry::Profiled(profiled) => {
+            let mut profiled = profiled.clone();
+            if let Some(shown) = shown.get(&profiled.case) {
+                profiled.case = shown.clone();
+            }
+            Some(Entry::Profiled(profiled))
+        }
         other => Some(other.clone()),
     };
     let entries = entries.iter().filter_map(entry).collect();

@@ -16,6 +16,7 @@ use crate::calibration::Calibration;
 use crate::chart::{self, Theme};
 use crate::compare::{self, Outcome, percent};
 use crate::markdown;
+use crate::profile;
 use crate::report::Report;
 use crate::targets;
 use crate::workspace::Workspace;
@@ -201,9 +202,10 @@ fn intro(report: &Report) -> String {
     )
 }
 
-/// What stands behind the groups: what the gate is worth, and how all this was measured.
+/// What stands behind the groups: profiles, what the gate is worth, and how all this was measured.
 fn sections(report: &Report, calibration: Option<&Calibration>) -> String {
-    let mut markdown = calibration.map_or_else(String::new, Calibration::markdown);
+    let mut markdown = profile::section(&report.profiles);
+    markdown += &calibration.map_or_else(String::new, Calibration::markdown);
     for section in [
         markdown::environment,
         markdown::units,

@@ -24,6 +24,7 @@ mod pairing;
 mod peers;
 mod plot;
 mod processes;
+mod profile;
 mod progress;
 mod publish;
 mod relink;
@@ -31,8 +32,10 @@ mod report;
 mod revision;
 mod rules;
 mod runner;
+mod sampling;
 mod shards;
 mod strategies;
+mod symbols;
 mod takeaway;
 mod targets;
 mod trial;
@@ -162,6 +165,9 @@ enum Command {
     /// Write a benchmarks.toml that fits the workspace, where there is none.
     #[command(after_help = init::HELP)]
     Init,
+    /// Show what cases spend their time on.
+    #[command(after_help = sampling::HELP)]
+    Profile(sampling::Arguments),
     /// Print the cases.
     #[command(after_help = "Example: gen-benchmarks list --profile quick --filter parse")]
     List {
@@ -428,6 +434,7 @@ fn execute(cli: Cli) -> Result<ExitCode> {
         Some(Command::PeerVerdicts(arguments)) => peers::execute(&workspace, arguments),
         Some(Command::Gate(arguments)) => gate_command::execute(&workspace, &arguments),
         Some(Command::Policy(arguments)) => policy(&workspace, &arguments),
+        Some(Command::Profile(arguments)) => sampling::execute(&workspace, &arguments),
         Some(Command::CompareStrategies(arguments)) => compare_strategies(&workspace, &arguments),
         Some(
             Command::Show { .. }
@@ -448,6 +455,7 @@ fn execute(cli: Cli) -> Result<ExitCode> {
                 timeout: Duration::MAX,
                 records: PathBuf::new(),
                 resumed: None,
+                policy: Policy::default(),
             };
             let cases = plan.select(&suite)?;
             let list: String = cases
@@ -584,6 +592,7 @@ fn compare_strategies(workspace: &Workspace, arguments: &CompareStrategies) -> R
             false => None,
         },
         records,
+        policy: Policy::default(),
     };
     let suite = workspace.build(&Inputs {
         workload: Some(arguments.workload.clone()),
@@ -639,6 +648,7 @@ fn measure(
             false => None,
         },
         records,
+        policy: find_policy(workspace, None)?.unwrap_or_default(),
     };
     let environment = Environment {
         workspace: workspace.name.clone(),

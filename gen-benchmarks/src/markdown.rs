@@ -16,6 +16,7 @@ use crate::findings::findings;
 use crate::format::Unit;
 use crate::outcome::shorten;
 use crate::plot::{description, draw};
+use crate::profile;
 use crate::publish::Files;
 use crate::report::{ASSETS, CHART_PREFIX, Counted, Measured, Outcome, Report, Row, Table};
 use crate::takeaway::{doubts, takeaway};
@@ -252,6 +253,10 @@ fn beginning(page: &mut String, report: &Report) {
 }
 
 fn end(page: &mut String, report: &Report, calibration: Option<&Calibration>) {
+    if !report.profiles.is_empty() {
+        write_line(page, "---\n");
+        page.push_str(&profile::section(&report.profiles));
+    }
     if let Some(calibration) = calibration {
         write_line(page, "---\n");
         page.push_str(&calibration.markdown());
@@ -458,6 +463,10 @@ fn contents(page: &mut String, report: &Report, calibrated: bool) {
                 text(&table.info.question)
             ),
         );
+    }
+    if !report.profiles.is_empty() {
+        let link = anchor(profile::TITLE);
+        write_line(page, &format!("- [{}](#{link})", profile::TITLE));
     }
     if calibrated {
         let link = anchor(crate::calibration::TITLE);

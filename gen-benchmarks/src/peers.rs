@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use bench_harness::gate::Change;
+use bench_harness::policy::Policy;
 use bench_harness::record::{CaseId, Extras, Profile};
 use bench_harness::{EXTRAS_FILE, criterion_output, stats};
 use clap::Args;
@@ -55,6 +56,7 @@ pub(crate) fn execute(workspace: &Workspace, arguments: Arguments) -> Result<Exi
         timeout: arguments.timeout,
         records: PathBuf::new(),
         resumed: None,
+        policy: Policy::default(),
     };
     let mut cases = plan.select(&suite)?;
     bench_harness::shuffle(&mut cases, 1);

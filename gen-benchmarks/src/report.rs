@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use anyhow::{Result, bail};
 use bench_harness::record::{
-    CaseId, Counting, Entry, GroupInfo, PlannedGroup, Record, RunInfo, Status,
+    CaseId, Counting, Entry, GroupInfo, PlannedGroup, Profiled, Record, RunInfo, Status,
 };
 use bench_harness::stats::{self, Estimate};
 
@@ -33,6 +33,8 @@ pub(crate) struct Report {
     pub(crate) confidence: f64,
     /// What became of the targets of the policy; empty until they are judged.
     pub(crate) targets: Vec<Judged>,
+    /// What cases spend their time on, of those that were asked for.
+    pub(crate) profiles: Vec<Profiled>,
 }
 
 /// One group: the rows of its table.
@@ -105,6 +107,7 @@ impl Report {
         let mut records: HashMap<&CaseId, Vec<&Record>> = HashMap::new();
         let mut counted: HashMap<&CaseId, u64> = HashMap::new();
         let mut counting = None;
+        let mut profiles = Vec::new();
         for entry in entries {
             match entry {
                 Entry::Group(group) => planned.push(group),
@@ -113,6 +116,7 @@ impl Report {
                     counted.insert(&one.case, one.instructions);
                 }
                 Entry::Counting(how) => counting = Some(how.clone()),
+                Entry::Profiled(one) => profiles.push(one.clone()),
                 _ => bail!("the record holds a second run; render one run at a time"),
             }
         }
@@ -151,6 +155,7 @@ impl Report {
             groups,
             confidence,
             targets: Vec::new(),
+            profiles,
         })
     }
 

@@ -14,6 +14,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use bench_harness::policy::Policy;
 use bench_harness::record::{
     self, CaseId, Entries, Entry, Extras, PlannedGroup, Profile, Record, RunInfo, Sample, Shard,
     Status,
@@ -23,6 +24,7 @@ use bench_harness::{EXTRAS_FILE, Environment, criterion_output, shard, shuffle};
 use crate::foreign::{self, Effort};
 use crate::instructions;
 use crate::progress::Progress;
+use crate::sampling;
 use crate::workspace::{Defined, Suite};
 
 /// What to measure and how much.
@@ -37,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) records: PathBuf,
     /// What an interrupted run left in it, to go on from.
     pub(crate) resumed: Option<Entries>,
+    /// Says which cases are to be profiled.
+    pub(crate) policy: Policy,
 }
 
 /// One of several parts that the chosen cases are divided into.
@@ -214,12 +218,18 @@ pub(crate) fn run(
     progress.finish();
     let measuring = start.elapsed();
     // Now that no times are taken any more.
-    if selected.iter().any(|defined| defined.foreign.is_none()) {
+    if selected.is_empty() || selected.iter().any(|defined| defined.foreign.is_none()) {
         let entries = record::read(&plan.records)?.entries;
         let way = instructions::Way::find();
         for entry in instructions::count(way, suite, plan.profile, &entries, &took, signals)? {
             append(&mut file, &plan.records, &entry)?;
         }
+    }
+    let right = selected.iter().map(|defined| &defined.info.case);
+    let right = right.filter(|case| !failed.contains_key(case));
+    let wanted = plan.policy.profiled(right);
+    for entry in sampling::profiles(suite, &wanted, plan.profile, signals)? {
+        append(&mut file, &plan.records, &entry)?;
     }
     let mut failed: Vec<_> = failed.into_iter().collect();
     failed.sort();

@@ -27,6 +27,7 @@ fn workspace() -> &'static Path {
             "benches/group/mod.rs",
             "benches/tango.rs",
             "benches/workload.rs",
+            "benchmarks.toml",
             "src/lib.rs",
         ];
         for file in files {
@@ -427,6 +428,102 @@ fn case_that_valgrind_is_late_with_is_left_out_and_the_others_are_kept() {
         "{}",
         lab.page()
     );
+}
+
+/// The shares of a table of `profile`, in tenths of a percent, each with its row behind the interval.
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+fn shares(text: &str, case: &str) -> Vec<(u64, String)> {
+    let from = text.find(&format!("{case}: ")).expect(text);
+    let lines = text[from..]
+        .lines()
+        .skip(2)
+        .take_while(|line| !line.is_empty());
+    let row = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let tenths = words[0].replace('.', "").parse().expect(line);
+        (tenths, words[3..].join(" "))
+    };
+    lines.map(row).collect()
+}
+
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+#[test]
+fn profile_finds_time_where_it_was_spent_and_its_shares_add_up() {
+    let lab = Lab::new();
+    let output = lab
+        .command(&[
+            "profile",
+            "profile/known/*/1",
+            "--bench",
+            "cases",
+            "--seconds",
+            "4",
+        ])
+        .output()
+        .unwrap();
+    ended(&output, 0, &[]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    // Wide: with 200 samples, a share of 750 is outside of it once in a million times.
+    #[track_caller]
+    fn check(text: &str, case: &str, [most, least, harness]: [u64; 3]) {
+        let shares = shares(text, case);
+        assert_eq!(
+            shares.iter().map(|(share, _)| share).sum::<u64>(),
+            1_000,
+            "{text}"
+        );
+        for (owner, expected) in [
+            ("cases::three_quarters cases", most),
+            ("cases::one_quarter cases", least),
+            (
+                "its loop, and set-up that no time includes the harness",
+                harness,
+            ),
+        ] {
+            let found = shares.iter().find(|(_, row)| row == owner);
+            let (share, _) = found.unwrap_or_else(|| panic!("`{owner}` is not in: {text}"));
+            assert!(share.abs_diff(expected) <= 150, "{owner}: {text}");
+        }
+    }
+    check(&text, "profile/known/plain/1", [750, 250, 0]);
+    check(&text, "profile/known/prepared/1", [429, 143, 428]);
+
+    let arguments = ["profile", "**/no-such/*", "--bench", "cases"];
+    let output = lab.command(&arguments).output().unwrap();
+    ended(&output, 2, &["no case matches"]);
+    let output = lab.command(&["profile", "a["]).output().unwrap();
+    ended(&output, 2, &["this is no pattern"]);
+}
+
+#[test]
+fn cases_that_the_policy_names_have_a_profile_in_the_report_or_it_says_why_not() {
+    let lab = Lab::new();
+    ended(
+        &lab.measure("profile/known/plain", &[]),
+        0,
+        &["profiles of "],
+    );
+    ended(&lab.check(), 0, &[]);
+    let page = lab.page();
+    assert!(page.contains("- [Profile](#profile)"), "{page}");
+    let (_, section) = page.split_once("## Profile\n").expect("a section");
+    assert!(section.contains("`profile/known/plain/1`"), "{section}");
+    let entries = record::read(&lab.records()).unwrap().entries;
+    let profiled = entries.iter().filter_map(|entry| match entry {
+        Entry::Profiled(profiled) => Some(profiled.case.to_string()),
+        _ => None,
+    });
+    assert_eq!(profiled.collect::<Vec<_>>(), ["profile/known/plain/1"]);
+
+    // What is not named has none, and its report no section.
+    ended(&lab.measure("walk/right", &[]), 0, &[]);
+    assert!(!lab.page().contains("Profile\n"), "{}", lab.page());
 }
 
 /// Puts a program called `valgrind` before the others on the `PATH`.

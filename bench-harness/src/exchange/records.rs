@@ -38,7 +38,7 @@ pub fn from_entries(entries: &[Entry]) -> (Vec<Measurement>, Vec<String>) {
                     order.insert(case, order.len());
                 }
             }
-            Entry::Run(_) | Entry::Counting(_) => {}
+            Entry::Run(_) | Entry::Counting(_) | Entry::Profiled(_) => {}
         }
     }
     // Cases were measured in a random order; those that nobody announced stay at the end.
