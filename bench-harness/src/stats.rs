@@ -61,7 +61,7 @@ pub fn median(values: &[f64]) -> Option<f64> {
 pub fn estimate(values: &[f64]) -> Option<Estimate> {
     let point = median(values)?;
     let sorted = sorted(values);
-    let (rank, confidence) = interval_rank(sorted.len());
+    let (rank, confidence) = rank_and_confidence(sorted.len());
     Some(Estimate {
         point,
         low: sorted[rank - 1],
@@ -70,8 +70,23 @@ pub fn estimate(values: &[f64]) -> Option<Estimate> {
     })
 }
 
-/// Rank from both ends of the interval's ends among `count` values, and its confidence.
-fn interval_rank(count: usize) -> (usize, f64) {
+/// How many of `count` sorted values it takes from either end to reach the interval of [`estimate`]; no
+/// fewer of more values.
+///
+/// Takes O(n) time.
+///
+/// # Examples
+///
+/// ```
+/// // From the second smallest of ten processes to the second largest.
+/// assert_eq!(bench_harness::stats::interval_rank(10), 2);
+/// ```
+pub fn interval_rank(count: usize) -> usize {
+    rank_and_confidence(count).0
+}
+
+/// The same, and the confidence of the interval.
+fn rank_and_confidence(count: usize) -> (usize, f64) {
     // P(X = i) for X binomial(count, 1/2), summed from i = 0; in logarithms, because the first ones
     // are too small for a float when there are a thousand values.
     let mut log_probability = count as f64 * 0.5_f64.ln();
@@ -175,16 +190,17 @@ mod tests {
     fn ranks_are_those_of_the_tables() {
         // Hand-computed from the binomial distribution with p = 1/2.
         for (count, confidence) in [(1, 0.0), (3, 0.75), (5, 0.9375), (6, 0.96875)] {
-            assert_eq!(interval_rank(count).0, 1);
-            assert!((interval_rank(count).1 - confidence).abs() < 1e-12);
+            assert_eq!(interval_rank(count), 1);
+            assert!((rank_and_confidence(count).1 - confidence).abs() < 1e-12);
         }
-        assert_eq!(interval_rank(9).0, 2);
-        assert_eq!(interval_rank(10).0, 2);
-        assert!((interval_rank(10).1 - 0.978_515_625).abs() < 1e-12);
-        assert_eq!(interval_rank(20).0, 6);
-        assert_eq!(interval_rank(100).0, 40);
+        assert_eq!(interval_rank(9), 2);
+        assert_eq!(interval_rank(10), 2);
+        assert!((rank_and_confidence(10).1 - 0.978_515_625).abs() < 1e-12);
+        assert_eq!(interval_rank(20), 6);
+        assert_eq!(interval_rank(100), 40);
+        assert!((1..1_000).all(|count| interval_rank(count) <= interval_rank(count + 1)));
         // The normal approximation gives 2500 - 1.96 * sqrt(5000) / 2 = 2430.7.
-        let (rank, confidence) = interval_rank(5_000);
+        let (rank, confidence) = rank_and_confidence(5_000);
         assert!((2_429..=2_432).contains(&rank), "{rank}");
         assert!((0.95..0.953).contains(&confidence), "{confidence}");
     }
@@ -215,7 +231,7 @@ mod tests {
             (std::f64::consts::PI * (random.rand_float() - 0.5)).tan()
         };
         for count in [3, 6, 10, 15] {
-            let promised = interval_rank(count).1;
+            let promised = rank_and_confidence(count).1;
             for measured in [
                 coverage(count, uniform, 0.5),
                 coverage(count, exponential, std::f64::consts::LN_2),

@@ -3,13 +3,13 @@
 //! Silent where they support nothing: without at least two processes a case, nothing is known to be
 //! faster. Groups with doubtful rows are left out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bench_harness::stats::Estimate;
 
 use crate::format::Unit;
 use crate::markdown::{code, interval, text};
-use crate::report::{Measured, Report, Table, ratio};
+use crate::report::{Report, Table, ratio};
 use crate::takeaway::{Crossover, compared, crossovers, doubts, exponent, ids, power};
 
 /// Sentences in Markdown, each with the ids of its cases.
@@ -56,22 +56,20 @@ fn strongest<T>(mut all: Vec<(f64, T)>, count: usize) -> Vec<T> {
 
 /// Who is fastest, in the group of each section where the most is gained over what it is compared with.
 fn wins(tables: &[&Table]) -> Vec<String> {
-    let mut sections: Vec<(&str, f64, String)> = Vec::new();
+    let mut best: Vec<(f64, String)> = Vec::new();
+    let mut place_of: HashMap<&str, usize> = HashMap::new();
     for table in tables {
         let Some((gain, sentence)) = win(table) else {
             continue;
         };
-        let section = table.info.section.as_str();
-        match sections.iter_mut().find(|(one, ..)| *one == section) {
-            Some((_, known, kept)) if gain > *known => (*known, *kept) = (gain, sentence),
+        let place = *place_of.entry(&table.info.section).or_insert(best.len());
+        match best.get_mut(place) {
+            Some(known) if gain > known.0 => *known = (gain, sentence),
             Some(_) => {}
-            None => sections.push((section, gain, sentence)),
+            None => best.push((gain, sentence)),
         }
     }
-    let all = sections
-        .into_iter()
-        .map(|(_, gain, sentence)| (gain, sentence));
-    strongest(all.collect(), WINS)
+    strongest(best, WINS)
 }
 
 /// The series that is measurably fastest at the last input, and the lower end of what that gains.
@@ -98,7 +96,7 @@ fn win(table: &Table) -> Option<(f64, String)> {
         code(other),
         interval(Unit::Ratio, &factor)
     );
-    let next = table.choices(input).into_iter().nth(1);
+    let next = table.choices(input).nth(1);
     if let Some((next, slower)) = next.filter(|&(next, _)| next != other)
         && let Some(factor) = ratio(slower, measured)
     {
@@ -167,16 +165,14 @@ const LOSS: f64 = 1.05;
 
 /// Of the series that are most often among the fastest: how often they are, and where they lose most.
 fn losses(tables: &[&Table]) -> Vec<String> {
-    let series: BTreeSet<&str> = tables
-        .iter()
-        .flat_map(|table| table.series.iter().map(String::as_str))
-        .collect();
+    let mut by_series: BTreeMap<&str, Vec<Standing<'_>>> = BTreeMap::new();
+    for table in tables {
+        for (series, standing) in standings(table).unwrap_or_default() {
+            by_series.entry(series).or_default().push(standing);
+        }
+    }
     let mut told: Vec<(usize, String)> = Vec::new();
-    for series in series {
-        let standings: Vec<Standing<'_>> = tables
-            .iter()
-            .filter_map(|table| standing(table, series))
-            .collect();
+    for (series, standings) in by_series {
         let wins = standings.iter().filter(|one| one.among_fastest).count();
         let worst = standings
             .iter()
@@ -213,23 +209,27 @@ fn losses(tables: &[&Table]) -> Vec<String> {
     told.into_iter().map(|(_, sentence)| sentence).collect()
 }
 
-/// `None` where the series is alone, was not measured, or nothing is known to be faster.
-fn standing<'a>(table: &'a Table, series: &str) -> Option<Standing<'a>> {
+/// How each series does that was measured at the last input; `None` where one was alone, or nothing is
+/// known to be faster.
+fn standings(table: &Table) -> Option<Vec<(&str, Standing<'_>)>> {
     let input = table.inputs.last()?;
-    let measured: &Measured = table.measured(series, input)?;
+    let fastest: HashSet<&str> = table.fastest(input)?.into_iter().collect();
     let ranking = table.choices(input);
-    let fastest = table.fastest(input)?;
     if ranking.len() < 2 {
         return None;
     }
-    let &(first, best) = ranking.first()?;
-    let beaten = ratio(measured, best).filter(|ratio| first != series && ratio.low > 1.0);
-    Some(Standing {
-        table,
-        input,
-        among_fastest: fastest.contains(&series),
-        beaten: beaten.map(|factor| (first, factor)),
-    })
+    let (first, best) = ranking.clone().next()?;
+    let standing = |(series, measured)| {
+        let beaten = ratio(measured, best).filter(|ratio| first != series && ratio.low > 1.0);
+        let standing = Standing {
+            table,
+            input,
+            among_fastest: fastest.contains(series),
+            beaten: beaten.map(|factor| (first, factor)),
+        };
+        (series, standing)
+    };
+    Some(ranking.map(standing).collect())
 }
 
 /// Which series to use up to and from which input, where the fastest changes.

@@ -688,7 +688,6 @@ pub(crate) fn held(page: &mut String, table: &Table) {
     };
     let mut held: Vec<(f64, &str)> = table
         .ranking(input)
-        .into_iter()
         .filter_map(|(series, measured)| {
             let held = measured.allocations?.held_bytes / measured.held_elements as f64;
             Some((held, series))

@@ -1,5 +1,7 @@
 //! Which picture a group gets, and what stands in it.
 
+use std::collections::HashMap;
+
 use bench_harness::stats::Estimate;
 
 use crate::chart::{self, Chart, Fit, Point, Scale, Series, Theme};
@@ -16,6 +18,9 @@ const LINE_INPUTS: usize = 3;
 const LINES: usize = 8;
 /// More rows than this cannot be compared with each other.
 const ROWS: usize = 24;
+/// More rows, panels or columns than this nobody looks through; the table has them all. A picture of
+/// 1,250 panels would be 40,000 pixels high.
+const SHOWN: usize = 120;
 /// An exponent is fitted to at least this many inputs,
 const FIT_INPUTS: usize = 4;
 /// and named where no time is further from the fit than by this factor.
@@ -52,10 +57,7 @@ impl Kind {
                 false => Self::Bars,
             };
         }
-        let is_measured = |series: &&String| {
-            let mut rows = table.rows.iter().filter(|row| row.series == **series);
-            rows.any(|row| row.measured().is_some())
-        };
+        let is_measured = |series: &&String| is_measured(table, series);
         let series = table.series.iter().filter(is_measured).count();
         match table.numeric() && inputs >= LINE_INPUTS {
             true if series <= LINES => Self::Lines,
@@ -69,7 +71,7 @@ impl Kind {
 /// The chart of a group, or nothing where no case was measured.
 pub(crate) fn draw(report: &Report, table: &Table, theme: Theme) -> Option<String> {
     let kind = Kind::of(table);
-    let chart = describe(report, table, kind)?;
+    let chart = describe(report, table, kind, SHOWN)?;
     Some(match kind {
         Kind::Launches => chart::launches(&chart, theme),
         Kind::Bars => chart::bars(&chart, theme),
@@ -88,7 +90,8 @@ pub(crate) fn interactive(report: &Report, table: &Table) -> Option<(bool, Chart
         Kind::Lines | Kind::Multiples => Kind::Lines,
         Kind::Launches | Kind::Bars | Kind::Heat => Kind::Bars,
     };
-    let mut chart = describe(report, table, kind)?;
+    // It leaves out by itself what would be too much.
+    let mut chart = describe(report, table, kind, usize::MAX)?;
     if shown == Kind::Launches {
         chart.y_scale = Scale::Log;
     }
@@ -99,7 +102,8 @@ pub(crate) fn interactive(report: &Report, table: &Table) -> Option<(bool, Chart
 pub(crate) fn description(table: &Table) -> Option<String> {
     let of = table.of();
     let axis = &table.info.axis;
-    let sentence = match Kind::of(table) {
+    let kind = Kind::of(table);
+    let sentence = match kind {
         Kind::Launches => format!("Every process of each series as a dot: time {of}."),
         Kind::Bars => format!("Bars: time {of} by {axis}."),
         Kind::Lines => format!("Lines: time {of} against {axis}."),
@@ -113,7 +117,7 @@ pub(crate) fn description(table: &Table) -> Option<String> {
     };
     let ranking = table.ranking(input);
     let named: Vec<String> = ranking
-        .iter()
+        .clone()
         .take(SPOKEN)
         .map(|(series, measured)| format!("{} {}", clipped(series), value_text(measured)))
         .collect();
@@ -138,26 +142,66 @@ pub(crate) fn description(table: &Table) -> Option<String> {
         1 => " One case failed.".to_owned(),
         n => format!(" {n} cases failed."),
     };
+    let parts = shown(table, kind, SHOWN);
+    let (drawn, same) = match parts.is_empty() {
+        true => (String::new(), "the same data"),
+        false => (format!(" Drawn are {}.", parts.join(", ")), "all data"),
+    };
     Some(format!(
-        "{sentence}{at}{order}{colon}{}{more}.{failed} The table below the chart holds the same data.",
+        "{sentence}{drawn}{at}{order}{colon}{}{more}.{failed} The table below the chart holds {same}.",
         named.join(", ")
     ))
 }
 
-fn describe(report: &Report, table: &Table, kind: Kind) -> Option<Chart> {
+/// What a picture shows of a group that has more than `most` of something.
+fn shown(table: &Table, kind: Kind, most: usize) -> Vec<String> {
+    let count = |count: usize| Unit::Count.format(count as f64, 0.0);
+    let mut parts = Vec::new();
+    let series = table.series.len();
+    if series > most {
+        let which = if kind == Kind::Bars && inputs(table).len() > 1 {
+            "first"
+        } else {
+            "fastest"
+        };
+        parts.push(format!(
+            "the {} {which} of {} series",
+            count(most),
+            count(series)
+        ));
+    }
+    let inputs = inputs(table).len();
+    if matches!(kind, Kind::Bars | Kind::Heat) && inputs > most {
+        parts.push(format!(
+            "the first {} of {} inputs",
+            count(most),
+            count(inputs)
+        ));
+    }
+    parts
+}
+
+/// The chart of a group, with no more than `most` of what stands below or beside each other.
+fn describe(report: &Report, table: &Table, kind: Kind, most: usize) -> Option<Chart> {
     let inputs = inputs(table);
     let last = *inputs.last()?;
-    let order: Vec<&str> = match kind {
+    let mut order: Vec<&str> = match kind {
         Kind::Launches | Kind::Multiples => ranked(table, &[last]),
         Kind::Bars if inputs.len() == 1 => ranked(table, &[last]),
         Kind::Heat => ranked(table, &inputs),
         Kind::Bars | Kind::Lines => table.series.iter().map(String::as_str).collect(),
     };
+    order.truncate(most);
+    let is_long = matches!(kind, Kind::Bars | Kind::Heat) && inputs.len() > most;
+    let end = match is_long {
+        true => table.position(inputs[most - 1])?,
+        false => f64::INFINITY,
+    };
     let series: Vec<Series> = order
         .iter()
         .map(|series| match kind {
-            Kind::Heat => ratios(table, series),
-            _ => times(table, series, kind),
+            Kind::Heat => ratios(table, series, end),
+            _ => times(table, series, kind, end),
         })
         .collect();
     let series = emphasise(table, series, kind, &inputs);
@@ -168,7 +212,7 @@ fn describe(report: &Report, table: &Table, kind: Kind) -> Option<Chart> {
     Some(Chart {
         id: table.info.group.clone(),
         title: table.info.question.clone(),
-        subtitle: subtitle(report, table, kind, has_fit),
+        subtitle: subtitle(report, table, kind, has_fit, most),
         description: description(table)?,
         x_label: table.info.axis.clone(),
         y_label: match kind {
@@ -191,7 +235,7 @@ fn describe(report: &Report, table: &Table, kind: Kind) -> Option<Chart> {
 }
 
 /// Group, quantity, statistic, and what else a reader needs to know of the picture.
-fn subtitle(report: &Report, table: &Table, kind: Kind, has_fit: bool) -> String {
+fn subtitle(report: &Report, table: &Table, kind: Kind, has_fit: bool, most: usize) -> String {
     let processes = report.run.processes;
     let group = &table.info.group;
     let time = format!("time {}", table.of());
@@ -228,33 +272,39 @@ fn subtitle(report: &Report, table: &Table, kind: Kind, has_fit: bool) -> String
     if !table.info.bounds.is_empty() {
         parts.push(format!("a bound: {}", table.info.bounds.join(", ")));
     }
+    parts.extend(shown(table, kind, most));
     format!("{group} · {}", parts.join(" · "))
 }
 
 /// The inputs at which any series was measured.
 fn inputs(table: &Table) -> Vec<&str> {
-    let measured = |input: &&String| {
-        let mut rows = table.rows.iter().filter(|row| row.input == **input);
-        rows.any(|row| row.measured().is_some())
-    };
+    let measured = |input: &&String| table.ranking(input).len() > 0;
     let inputs = table.inputs.iter().filter(measured);
     inputs.map(String::as_str).collect()
+}
+
+/// Whether the series was measured at any input.
+fn is_measured(table: &Table, series: &str) -> bool {
+    table.rows_of(series).any(|row| row.measured().is_some())
 }
 
 /// All series, from the one that takes least time at `inputs` to those that were not measured there:
 /// by the geometric mean of the ratios to the fastest of each input.
 fn ranked<'a>(table: &'a Table, inputs: &[&str]) -> Vec<&'a str> {
+    let places = table.series.iter().map(String::as_str).zip(0..);
+    let places: HashMap<&str, usize> = places.collect();
     let mut sums: Vec<(f64, u32)> = vec![(0.0, 0); table.series.len()];
     for input in inputs {
-        let ranking = table.ranking(input);
-        let Some((_, best)) = ranking.first() else {
+        let mut ranking = table.ranking(input);
+        let Some((_, best)) = ranking.clone().next() else {
             continue;
         };
-        for (series, measured) in &ranking {
+        for (series, measured) in &mut ranking {
             let factor = (measured.time.point / best.time.point).ln();
-            let place = table.series.iter().position(|one| one == series);
-            if let Some(place) = place.filter(|_| factor.is_finite()) {
-                sums[place] = (sums[place].0 + factor, sums[place].1 + 1);
+            if factor.is_finite() {
+                let (sum, count) = &mut sums[places[series]];
+                *sum += factor;
+                *count += 1;
             }
         }
     }
@@ -271,9 +321,9 @@ fn ranked<'a>(table: &'a Table, inputs: &[&str]) -> Vec<&'a str> {
     order.into_iter().map(|(_, series)| series).collect()
 }
 
-/// One line, or one row in every group.
-fn times(table: &Table, series: &str, kind: Kind) -> Series {
-    let points = places(table, series).map(|(x, row)| match &row.outcome {
+/// One line, or one row in every group, as far as `end`.
+fn times(table: &Table, series: &str, kind: Kind, end: f64) -> Series {
+    let points = places(table, series, end).map(|(x, row)| match &row.outcome {
         Outcome::Measured(measured) => Point {
             y: measured.time.point,
             low: measured.time.low,
@@ -304,9 +354,9 @@ fn times(table: &Table, series: &str, kind: Kind) -> Series {
     }
 }
 
-/// One row of a heat map.
-fn ratios(table: &Table, series: &str) -> Series {
-    let points = places(table, series).map(|(x, row)| {
+/// One row of a heat map, as far as `end`.
+fn ratios(table: &Table, series: &str, end: f64) -> Series {
+    let points = places(table, series, end).map(|(x, row)| {
         let Outcome::Measured(measured) = &row.outcome else {
             return absent(x, &row.input, "failed");
         };
@@ -332,16 +382,11 @@ fn ratios(table: &Table, series: &str) -> Series {
     }
 }
 
-/// The rows of a series, with their positions on the x axis.
-fn places<'a>(table: &'a Table, series: &'a str) -> impl Iterator<Item = (f64, &'a Row)> {
-    let numeric = table.numeric();
-    table.rows.iter().filter_map(move |row| {
-        let x = match number(&row.input).filter(|_| numeric) {
-            Some(number) => number,
-            None => table.inputs.iter().position(|input| *input == row.input)? as f64,
-        };
-        (row.series == series).then_some((x, row))
-    })
+/// The rows of a series up to the position `end` on the x axis, with their positions.
+fn places<'a>(table: &'a Table, series: &'a str, end: f64) -> impl Iterator<Item = (f64, &'a Row)> {
+    let rows = table.rows_of(series);
+    let places = rows.filter_map(|row| Some((table.position(&row.input)?, row)));
+    places.filter(move |(x, _)| *x <= end)
 }
 
 /// A point without a value, and what stands there instead.
@@ -393,15 +438,14 @@ fn compared(table: &Table) -> String {
 fn compared_with<'a>(table: &'a Table, input: &str) -> Option<&'a Measured> {
     match baseline(table) {
         Some(baseline) => table.measured(baseline, input),
-        None => Some(table.ranking(input).first()?.1),
+        None => Some(table.ranking(input).next()?.1),
     }
 }
 
 /// The baseline, unless it was measured nowhere.
 fn baseline(table: &Table) -> Option<&str> {
     let baseline = table.info.baseline.as_deref()?;
-    let mut rows = table.rows.iter().filter(|row| row.series == baseline);
-    rows.any(|row| row.measured().is_some()).then_some(baseline)
+    is_measured(table, baseline).then_some(baseline)
 }
 
 /// Marks the series to look at first: the fastest at the last input, where inputs are numbers, and
@@ -557,6 +601,42 @@ mod tests {
         assert_eq!(kinds, [Launches, Bars, Lines, Multiples, Heat]);
     }
 
+    #[test]
+    fn picture_of_very_many_shows_the_first_of_them_and_says_so() {
+        let names: Vec<String> = (0..130).map(|index| format!("name-{index}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let series = "the 120 fastest of 130 series";
+        let inputs = "the first 120 of 130 inputs";
+        type Shape<'a> = (u64, &'a [&'a str], Kind, &'a [&'a str]);
+        let shapes: [Shape<'_>; 4] = [
+            (130, &["1"], Kind::Launches, &[series]),
+            (130, &["1", "2", "3"], Kind::Multiples, &[series]),
+            (1, &names, Kind::Bars, &[inputs]),
+            (130, &names, Kind::Heat, &[series, inputs]),
+        ];
+        for (count, inputs, kind, said) in shapes {
+            let report = grid(count, inputs, 3);
+            let table = &report.groups[0];
+            assert_eq!(Kind::of(table), kind);
+            let svg = draw(&report, table, Theme::Light).expect("a chart");
+            for part in said {
+                // Where it is read and where it is heard.
+                assert_eq!(svg.matches(part).count(), 2, "{kind:?} {part}");
+            }
+            // The names of columns are broken into lines.
+            let lists = [(count > 120, "series"), (kind == Kind::Bars, "name")];
+            for (_, name) in lists.into_iter().filter(|(is_cut, _)| *is_cut) {
+                assert!(svg.contains(&format!(">{name}-119<")), "{kind:?}");
+                assert!(!svg.contains(&format!(">{name}-120<")), "{kind:?}");
+            }
+        }
+        // The page's script has a limit of its own.
+        let report = grid(130, &["1"], 3);
+        let (_, chart) = interactive(&report, &report.groups[0]).expect("a chart");
+        assert_eq!(chart.series.len(), 130);
+        assert!(!chart.subtitle.contains("of 130"), "{}", chart.subtitle);
+    }
+
     #[track_caller]
     fn check_fit(times: &[(&str, u64)], expected: Option<&str>) {
         let cases: Vec<(&str, &str, [u64; 2])> = times
@@ -574,7 +654,7 @@ mod tests {
     }
 
     fn times_of(table: &Table) -> Series {
-        times(table, "slow", Kind::Lines)
+        times(table, "slow", Kind::Lines, f64::INFINITY)
     }
 
     #[test]
@@ -608,7 +688,7 @@ mod tests {
     fn fit_passes_through_the_times() {
         let inputs = ["10", "100", "1000", "10000"];
         let report = grid(1, &inputs, 6);
-        let series = times(&report.groups[0], "series-0", Kind::Lines);
+        let series = times(&report.groups[0], "series-0", Kind::Lines, f64::INFINITY);
         assert_eq!(
             series.fit, None,
             "squares of 1, 2, 3, 4 are no power of 10, 100, ..."
@@ -631,7 +711,7 @@ mod tests {
         let mut report = grid(2, &names, 6);
         // The baseline of these records is `slow`, which is not among the series.
         let of = |report: &Report, series: &str| -> f64 {
-            let series = ratios(&report.groups[0], series);
+            let series = ratios(&report.groups[0], series, f64::INFINITY);
             series.points[0].y
         };
         assert!(of(&report, "series-1") > 1.0 && of(&report, "series-0") == 1.0);

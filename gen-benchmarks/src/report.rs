@@ -49,8 +49,25 @@ pub(crate) struct Table {
     pub(crate) inputs: Vec<String>,
     /// By input, then by series.
     pub(crate) rows: Vec<Row>,
-    /// Where the rows of each input are, and among them those of each series.
-    places: HashMap<String, (Range<usize>, HashMap<String, usize>)>,
+    /// Whether the inputs are positions on a numeric axis.
+    is_numeric: bool,
+    at: HashMap<String, At>,
+    /// Where the rows of each series are, by input.
+    of_series: HashMap<String, Vec<usize>>,
+}
+
+/// An input of a table: where its rows are, and how they compare.
+struct At {
+    /// Its place among the inputs.
+    place: usize,
+    rows: Range<usize>,
+    of_series: HashMap<String, usize>,
+    /// The measured rows, fastest first.
+    ranking: Vec<usize>,
+    /// The same without those that bound the others.
+    choices: Vec<usize>,
+    /// See [`Table::fastest`].
+    fastest: Option<Vec<usize>>,
 }
 
 /// One case over all its processes.
@@ -235,13 +252,15 @@ impl Table {
             inputs.sort_by(|one, other| number(one).partial_cmp(&number(other)).expect("numbers"));
         }
         let mut rows = Vec::with_capacity(group.cases.len());
-        let mut places = HashMap::new();
-        for input in &inputs {
+        let mut at = HashMap::new();
+        let mut of_series: HashMap<String, Vec<usize>> = HashMap::new();
+        for (place, input) in inputs.iter().enumerate() {
             let start = rows.len();
             let mut of_input = HashMap::new();
-            for &place in &announced[input] {
-                let one = &series[place];
+            for &one in &announced[input] {
+                let one = &series[one];
                 of_input.insert(one.clone(), rows.len());
+                of_series.entry(one.clone()).or_default().push(rows.len());
                 let id = CaseId {
                     group: group.info.group.clone(),
                     series: one.clone(),
@@ -263,15 +282,29 @@ impl Table {
                     outcome,
                 });
             }
-            places.insert(input.clone(), (start..rows.len(), of_input));
+            let range = start..rows.len();
+            let ranking = ranking(&rows, range.clone());
+            let mut choices = ranking.clone();
+            choices.retain(|&row| !group.info.bounds.contains(&rows[row].series));
+            let here = At {
+                place,
+                rows: range,
+                of_series: of_input,
+                fastest: fastest(&rows, &choices),
+                ranking,
+                choices,
+            };
+            at.insert(input.clone(), here);
         }
         Ok(Self {
             info: group.info.clone(),
             unrelated: false,
+            is_numeric: inputs.iter().all(|input| number(input).is_some()),
             series,
             inputs,
             rows,
-            places,
+            at,
+            of_series,
         })
     }
 
@@ -295,15 +328,28 @@ impl Table {
 
     /// The row of this series and input.
     pub(crate) fn row(&self, series: &str, input: &str) -> Option<&Row> {
-        let (_, of_input) = self.places.get(input)?;
-        self.rows.get(*of_input.get(series)?)
+        self.rows.get(*self.at.get(input)?.of_series.get(series)?)
     }
 
     /// The rows of this input, in order of definition.
     pub(crate) fn rows_at(&self, input: &str) -> &[Row] {
-        match self.places.get(input) {
-            Some((range, _)) => &self.rows[range.clone()],
+        match self.at.get(input) {
+            Some(at) => &self.rows[at.rows.clone()],
             None => &[],
+        }
+    }
+
+    /// The rows of this series, by input.
+    pub(crate) fn rows_of(&self, series: &str) -> impl Iterator<Item = &Row> {
+        let rows = self.of_series.get(series).into_iter().flatten();
+        rows.map(|&row| &self.rows[row])
+    }
+
+    /// Where this input lies on an axis: at its number where all have one, at its place otherwise.
+    pub(crate) fn position(&self, input: &str) -> Option<f64> {
+        match self.is_numeric {
+            true => number(input),
+            false => Some(self.at.get(input)?.place as f64),
         }
     }
 
@@ -335,7 +381,7 @@ impl Table {
 
     /// Whether the inputs are positions on a numeric axis.
     pub(crate) fn numeric(&self) -> bool {
-        self.inputs.iter().all(|input| number(input).is_some())
+        self.is_numeric
     }
 
     /// Time of `row` over the time of the baseline at the same input, where both were measured.
@@ -357,21 +403,27 @@ impl Table {
     }
 
     /// The series of least time at `input`, fastest first.
-    pub(crate) fn ranking(&self, input: &str) -> Vec<(&str, &Measured)> {
-        let mut ranking: Vec<_> = self
-            .rows_at(input)
-            .iter()
-            .filter_map(|row| Some((row.series.as_str(), row.measured()?)))
-            .collect();
-        ranking.sort_by(|(_, one), (_, other)| one.time.point.total_cmp(&other.time.point));
-        ranking
+    pub(crate) fn ranking(
+        &self,
+        input: &str,
+    ) -> impl ExactSizeIterator<Item = (&str, &Measured)> + Clone {
+        let ranking = self.at.get(input).map_or(&[][..], |at| &at.ranking);
+        ranking.iter().map(|&row| self.timed(row))
     }
 
     /// The same without those that bound the others.
-    pub(crate) fn choices(&self, input: &str) -> Vec<(&str, &Measured)> {
-        let mut ranking = self.ranking(input);
-        ranking.retain(|(series, _)| !self.is_bound(series));
-        ranking
+    pub(crate) fn choices(
+        &self,
+        input: &str,
+    ) -> impl ExactSizeIterator<Item = (&str, &Measured)> + Clone {
+        let choices = self.at.get(input).map_or(&[][..], |at| &at.choices);
+        choices.iter().map(|&row| self.timed(row))
+    }
+
+    fn timed(&self, row: usize) -> (&str, &Measured) {
+        let row = &self.rows[row];
+        let measured = row.measured().expect("only what was measured is ranked");
+        (&row.series, measured)
     }
 
     /// Whether a series bounds the others, and is no choice itself.
@@ -390,27 +442,11 @@ impl Table {
     ///
     /// `None` where cases ran in one process, which cannot tell what is faster.
     pub(crate) fn fastest(&self, input: &str) -> Option<Vec<&str>> {
-        let ranking = self.choices(input);
-        let Some(&(_, best)) = ranking.first() else {
+        let Some(at) = self.at.get(input) else {
             return Some(Vec::new());
         };
-        if best.processes.len() < 2 {
-            return None;
-        }
-        // Not only the first: where that scatters widely, it cannot be told from slow ones that others beat.
-        let beats = |&(_, rival): &(&str, &Measured), other: &Measured| {
-            !std::ptr::eq(rival, other) && ratio(other, rival).is_none_or(|ratio| ratio.low > 1.0)
-        };
-        let level = |&&(_, other): &&(&str, &Measured)| {
-            std::ptr::eq(other, best) || !ranking.iter().any(|rival| beats(rival, other))
-        };
-        Some(
-            ranking
-                .iter()
-                .filter(level)
-                .map(|&(series, _)| series)
-                .collect(),
-        )
+        let fastest = at.fastest.as_ref()?.iter();
+        Some(fastest.map(|&at| self.rows[at].series.as_str()).collect())
     }
 
     /// The exponent b of time = a * input^b for a series, with its interval over the processes.
@@ -421,9 +457,8 @@ impl Table {
             return None;
         }
         let measured: Vec<(f64, &Measured)> = self
-            .inputs
-            .iter()
-            .filter_map(|input| Some((number(input)?, self.measured(series, input)?)))
+            .rows_of(series)
+            .filter_map(|row| Some((number(&row.input)?, row.measured()?)))
             .collect();
         let first = &measured.first()?.1.processes;
         let exponents: Vec<f64> = first
@@ -494,11 +529,10 @@ impl Outcome {
 
 impl Measured {
     fn of_process(&self, process: u32) -> Option<f64> {
-        let (_, time) = self
+        let at = self
             .processes
-            .iter()
-            .find(|&&(number, _)| number == process)?;
-        Some(*time)
+            .binary_search_by_key(&process, |&(number, _)| number);
+        Some(self.processes[at.ok()?].1)
     }
 
     /// Elements a second.
@@ -509,13 +543,81 @@ impl Measured {
 
 /// Time of `one` over the time of `other`, process by process.
 pub(crate) fn ratio(one: &Measured, other: &Measured) -> Option<Estimate> {
-    let ratios: Vec<f64> = one
-        .processes
+    stats::estimate(&ratios(one, other).collect::<Vec<f64>>())
+}
+
+fn ratios(one: &Measured, other: &Measured) -> impl Iterator<Item = f64> {
+    let divide = |(at, &(process, time)): (usize, &(u32, f64))| {
+        // Nearly always the same ones were measured of both.
+        let divisor = match other.processes.get(at) {
+            Some(&(number, divisor)) if number == process => divisor,
+            _ => other.of_process(process)?,
+        };
+        Some(time / divisor)
+    };
+    let ratios = one.processes.iter().enumerate().filter_map(divide);
+    ratios.filter(|ratio| ratio.is_finite())
+}
+
+/// The places of the measured ones of these rows, by time.
+fn ranking(rows: &[Row], range: Range<usize>) -> Vec<usize> {
+    let time = |at: usize| Some(rows[at].measured()?.time.point);
+    let timed = range.filter_map(|at| Some((time(at)?, at)));
+    let mut timed: Vec<(f64, usize)> = timed.collect();
+    timed.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    timed.into_iter().map(|(_, at)| at).collect()
+}
+
+/// Of the places of ranked rows, the first and those whose rows nothing is measurably faster than;
+/// `None` where the first ran in one process.
+///
+/// Takes O(n² p) time for n rows of p processes that cannot be told apart, in steps of a nanosecond,
+/// and O(n p) where the first beats the others.
+fn fastest(rows: &[Row], ranking: &[usize]) -> Option<Vec<usize>> {
+    let ranked: Vec<&Measured> = ranking
         .iter()
-        .filter_map(|&(process, time)| Some(time / other.of_process(process)?))
-        .filter(|ratio| ratio.is_finite())
+        .filter_map(|&at| rows[at].measured())
         .collect();
-    stats::estimate(&ratios)
+    let Some((best, others)) = ranked.split_first() else {
+        return Some(Vec::new());
+    };
+    let processes = ranked.iter().map(|one| one.processes.len()).max()?;
+    if best.processes.len() < 2 {
+        return None;
+    }
+    let most = stats::interval_rank(processes);
+    // Not only the first: where that scatters widely, it cannot be told from slow ones that others beat.
+    let is_beaten = |other: &Measured| {
+        let mut rivals = ranked.iter().filter(|rival| !std::ptr::eq(**rival, other));
+        rivals.any(|rival| beats(rival, other, most))
+    };
+    let places = ranking.iter().skip(1).zip(others);
+    let level = places.filter(|(_, other)| !is_beaten(other));
+    Some(
+        ranking
+            .iter()
+            .take(1)
+            .chain(level.map(|(at, _)| at))
+            .copied()
+            .collect(),
+    )
+}
+
+/// Whether the whole interval of the ratio of `other` to `rival` is above 1, as [`ratio`] has it, or
+/// there is no ratio; `most` is the rank of an interval over as many processes as any case has.
+///
+/// It is where fewer ratios than the rank of its lower end are not above 1, so nothing is sorted.
+fn beats(rival: &Measured, other: &Measured, most: usize) -> bool {
+    let (mut pairs, mut not_above) = (0, 0);
+    for ratio in ratios(other, rival) {
+        pairs += 1;
+        not_above += usize::from(ratio <= 1.0);
+        // Of fewer pairs the rank is no higher.
+        if not_above >= most {
+            return false;
+        }
+    }
+    pairs == 0 || not_above < stats::interval_rank(pairs)
 }
 
 /// Nanoseconds an iteration: the median of a process's samples.
@@ -854,5 +956,44 @@ pub(crate) mod tests {
         };
         record.case.series = "unknown".to_owned();
         check_refused(&stray, "");
+    }
+
+    #[test]
+    fn fastest_are_those_that_no_whole_interval_puts_behind_another() {
+        let mut random = oorandom::Rand64::new(1);
+        let mut counts = BTreeSet::new();
+        for round in 0..120 {
+            let processes = 2 + round % 20;
+            let times: Vec<Vec<u64>> = (0..12)
+                .map(|_| {
+                    let base = random.rand_range(90..110);
+                    let time = |_| match random.rand_range(0..100) {
+                        // No ratio has a divisor of 0.
+                        0 => 0,
+                        _ => base + random.rand_range(0..12),
+                    };
+                    (0..processes).map(time).collect()
+                })
+                .collect();
+            let names: Vec<String> = (0..12).map(|index| index.to_string()).collect();
+            let cases: Vec<(&str, &str, &[u64])> = names
+                .iter()
+                .zip(&times)
+                .map(|(name, times)| (name.as_str(), "1", times.as_slice()))
+                .collect();
+            let report = report(&cases);
+            let table = &report.groups[0];
+            let ranking: Vec<(&str, &Measured)> = table.ranking("1").collect();
+            let is_level = |&(series, other): &(&str, &Measured)| {
+                let mut rivals = ranking.iter().filter(|(rival, _)| *rival != series);
+                !rivals.any(|(_, rival)| ratio(other, rival).is_none_or(|ratio| ratio.low > 1.0))
+            };
+            let level = ranking.iter().enumerate();
+            let level = level.filter(|(at, one)| *at == 0 || is_level(one));
+            let expected: Vec<&str> = level.map(|(_, (series, _))| *series).collect();
+            assert_eq!(table.fastest("1").unwrap(), expected);
+            counts.insert(expected.len());
+        }
+        assert!(counts.len() > 5, "all kinds of outcomes: {counts:?}");
     }
 }

@@ -46,7 +46,7 @@ pub(crate) fn ranking(report: &Report) -> String {
 }
 
 fn rows(text: &mut String, table: &Table, input: &str) {
-    let ranking = table.ranking(input);
+    let ranking: Vec<(&str, &Measured)> = table.ranking(input).collect();
     let Some(&(_, best)) = ranking.first() else {
         return;
     };
@@ -138,7 +138,6 @@ fn choice(text: &mut String, table: &Table, input: &str) {
     }
     let peaks: Vec<(&str, f64)> = table
         .ranking(input)
-        .into_iter()
         .filter_map(|(series, measured)| Some((series, measured.allocations?.peak_bytes)))
         .collect();
     let least = peaks
@@ -157,7 +156,7 @@ pub(crate) fn charts(report: &mut Report) -> Vec<(String, String)> {
     for table in &mut report.groups {
         let input = table.inputs.first().cloned().unwrap_or_default();
         let ranking = table.ranking(&input);
-        let mut series: Vec<String> = ranking.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let mut series: Vec<String> = ranking.map(|(name, _)| name.to_owned()).collect();
         let failed = table.series.iter().filter(|one| !series.contains(one));
         let failed: Vec<String> = failed.cloned().collect();
         series.extend(failed);

@@ -1,5 +1,7 @@
 //! Sentences computed from a group's figures. Silent where the figures support nothing.
 
+use std::collections::HashSet;
+
 use bench_harness::stats::Estimate;
 
 use crate::format::Unit;
@@ -102,10 +104,11 @@ pub(crate) fn crossovers(table: &Table) -> Vec<Crossover<'_>> {
         if fastest.is_empty() {
             continue;
         }
+        let here: HashSet<&str> = fastest.iter().copied().collect();
         let both: Vec<&str> = before
             .iter()
             .copied()
-            .filter(|one| fastest.contains(one))
+            .filter(|one| here.contains(one))
             .collect();
         if !both.is_empty() || before.is_empty() {
             before = if both.is_empty() { fastest } else { both };
@@ -223,9 +226,10 @@ fn segments(table: &Table) -> Option<Vec<Segment>> {
             continue;
         }
         if let Some((candidates, inputs, alone)) = segments.last_mut() {
+            let here: HashSet<&str> = fastest.iter().copied().collect();
             let common: Vec<&str> = candidates
                 .iter()
-                .filter(|one| fastest.contains(one))
+                .filter(|one| here.contains(*one))
                 .copied()
                 .collect();
             if !common.is_empty() {
@@ -295,10 +299,7 @@ pub(crate) fn compared<'a>(
         Some(baseline) if baseline != winner && !table.is_bound(baseline) => {
             (baseline, table.measured(baseline, input)?)
         }
-        _ => table
-            .choices(input)
-            .into_iter()
-            .find(|&(series, _)| series != winner)?,
+        _ => table.choices(input).find(|&(series, _)| series != winner)?,
     };
     let factor = ratio(slower, measured)?;
     (factor.low > 1.0).then_some((other, factor))
@@ -406,7 +407,6 @@ fn memory(
     );
     let lowest = table
         .choices(input)
-        .into_iter()
         .filter_map(|(series, measured)| Some((series, peak(measured)?)))
         .min_by(|(_, one), (_, other)| one.total_cmp(other))
         .filter(|&(_, lowest)| lowest < own);
@@ -429,14 +429,13 @@ const GROWTH_INPUTS: usize = 4;
 
 /// The exponent with which the time of a series grows, and the case that it begins with.
 pub(crate) fn exponent(table: &Table, series: &str) -> Option<(Estimate, String)> {
-    let inputs = table.inputs.iter();
-    let measured: Vec<&String> = inputs
-        .filter(|input| table.measured(series, input).is_some())
-        .collect();
+    let rows = table.rows_of(series);
+    let measured: Vec<&Row> = rows.filter(|row| row.measured().is_some()).collect();
     if measured.len() < GROWTH_INPUTS {
         return None;
     }
-    Some((table.growth(series)?, table.case(series, measured[0])))
+    let first = table.case(series, &measured[0].input);
+    Some((table.growth(series)?, first))
 }
 
 /// How the time of a series grows, and the case that it begins with.
