@@ -49,10 +49,9 @@ pub(crate) fn takeaway(table: &Table) -> Option<String> {
 
 /// From which function that takes least to which that takes most, where there are several.
 fn range(table: &Table) -> Option<String> {
-    let ranking = table.ranking(table.inputs.last()?);
-    let [(least, shortest), .., (most, longest)] = &ranking[..] else {
-        return None;
-    };
+    let mut ranking = table.ranking(table.inputs.last()?);
+    let (least, shortest) = ranking.next()?;
+    let (most, longest) = ranking.last()?;
     let time = |measured: &Measured| interval(Unit::Duration, &measured.time);
     Some(format!(
         "{} takes least, {}, and {} most, {}. They are in no group together and may do different things, so none is called the fastest.",
