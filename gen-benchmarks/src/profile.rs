@@ -265,7 +265,7 @@ pub(crate) fn section(profiles: &[Profiled]) -> String {
         &format!(
             "## {TITLE}
 
-What the cases that `[profile]` of `benchmarks.toml` names were executing, by function and without the functions that it calls. When all times had been taken, a process of its own ran each case again, and a timer of its processor time interrupted the threads that were computing; threads that wait are not seen. Shares are of the samples, and those of a case add up to 100.0 %: each is rounded down to a tenth, and what is left goes to the largest remainders. The interval covers the true share with a probability of 95 %, as far as samples are independent of each other (Clopper and Pearson).
+What the cases that `[profile]` of `benchmarks.toml` names were executing: self time by function, without that of what it calls. When all times had been taken, a process of its own ran each case again, and a timer of its processor time interrupted the threads that were computing; threads that wait are not seen. Shares are of the samples, and those of a case add up to 100.0 %: each is rounded down to a tenth, and what is left goes to the largest remainders. The interval covers the true share with a probability of 95 %, as far as samples are independent of each other (Clopper and Pearson).
 
 A function that was inlined counts as the one that holds it, so what was inlined into the closure of a case is the case's. Crates are told by their names, so a suite is not told from a library of the same name. Time in the kernel counts as the function that called it, or that touched memory for the first time. The harness's own share is its loop and what it prepares and clears away between iterations; it is in no time of this report.
 "
