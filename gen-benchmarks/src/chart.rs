@@ -82,7 +82,8 @@ pub(crate) struct Chart {
 pub(crate) struct Series {
     /// Shown beside the line or bar; over about 40 characters, its middle is left out.
     pub(crate) name: String,
-    /// Whether this is the baseline or the recommended series, which gets the first colour.
+    /// Whether this is the baseline or the recommended series, which gets the first colour. Where no
+    /// series is, rows are not compared with each other.
     pub(crate) emphasised: bool,
     /// The values, in any order. A series without values is labelled `no data`.
     pub(crate) points: Vec<Point>,

@@ -33,7 +33,7 @@ const ADVICE: usize = 8;
 /// What a reader should know first.
 pub(crate) fn findings(report: &Report) -> Findings {
     let cores = report.run.environment.cores_available.unwrap_or(u64::MAX);
-    let trusted = |table: &&Table| doubts(table, cores).is_empty();
+    let trusted = |table: &&Table| !table.unrelated && doubts(table, cores).is_empty();
     let tables: Vec<&Table> = report.groups.iter().filter(trusted).collect();
     let mut key = wins(&tables);
     key.extend(growth(&tables));
@@ -114,6 +114,7 @@ const STEEP: f64 = 1.05;
 /// The group whose fastest series grows most steeply with its input.
 fn growth(tables: &[&Table]) -> Option<String> {
     let mut steepest: Option<(Estimate, String)> = None;
+    let mut fitted = 0;
     for table in tables.iter().filter(|table| !table.info.per_element) {
         let Some(input) = table.inputs.last() else {
             continue;
@@ -125,6 +126,7 @@ fn growth(tables: &[&Table]) -> Option<String> {
         let Some((exponent, first)) = exponent(table, winner) else {
             continue;
         };
+        fitted += 1;
         if exponent.low <= STEEP
             || steepest
                 .as_ref()
@@ -141,7 +143,10 @@ fn growth(tables: &[&Table]) -> Option<String> {
         );
         steepest = Some((exponent, sentence));
     }
-    steepest.map(|(_, sentence)| sentence)
+    // One of one is nothing to tell: its takeaway says it.
+    steepest
+        .filter(|_| fitted > 1)
+        .map(|(_, sentence)| sentence)
 }
 
 /// How a series does at the last input of a group.
@@ -156,6 +161,9 @@ struct Standing<'a> {
 
 /// Groups with others from which on a series has standings worth telling.
 const ENTRIES: usize = 3;
+
+/// What a series loses at least where that is worth telling.
+const LOSS: f64 = 1.05;
 
 /// Of the series that are most often among the fastest: how often they are, and where they lose most.
 fn losses(tables: &[&Table]) -> Vec<String> {
@@ -177,16 +185,23 @@ fn losses(tables: &[&Table]) -> Vec<String> {
         let Some((standing, (fastest, factor))) = worst else {
             continue;
         };
-        if standings.len() < ENTRIES || wins == 0 {
+        if standings.len() < ENTRIES || wins == 0 || factor.low < LOSS {
             continue;
         }
         let cases = [series, *fastest].map(|series| standing.table.case(series, standing.input));
+        let of = match standings.iter().all(|one| one.input.is_empty()) {
+            true => "in",
+            false => "at the last input of",
+        };
+        let place = match standing.input {
+            "" => String::new(),
+            input => format!(" at {}", code(input)),
+        };
         let sentence = format!(
-            "{} is among the fastest at the last input of {wins} of its {} groups. It loses most in {} at {}: {} as long as {} ({}).",
+            "{} is among the fastest {of} {wins} of its {} groups. It loses most in {}{place}: {} as long as {} ({}).",
             code(series),
             standings.len(),
             code(&standing.table.info.group),
-            code(standing.input),
             interval(Unit::Ratio, factor),
             code(fastest),
             ids(&cases)

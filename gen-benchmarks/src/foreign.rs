@@ -52,7 +52,7 @@ pub(crate) struct Benchmark {
     case: CaseId,
     /// How much of what an iteration handles.
     handles: Option<(u64, &'static str)>,
-    /// What a process takes before it measures.
+    /// What a process takes beside measuring, to set things up and to analyse.
     start_up: Duration,
     /// What samples take at least, whatever time they are given.
     sampling: Duration,
@@ -316,6 +316,12 @@ pub(crate) fn discover(
     let (mut benchmarks, said) = survey(&[])?;
     if let Some(unit) = other_unit(&said.stdout) {
         return Ok(Err(format!("it does not measure time but `{unit}`")));
+    }
+    // What a look at all of them took beside sampling is that of each in equal parts.
+    let sampling: Duration = benchmarks.iter().map(|one| one.sampling).sum();
+    let each = said.took.saturating_sub(sampling) / benchmarks.len().max(1) as u32;
+    for benchmark in &mut benchmarks {
+        benchmark.start_up = benchmark.start_up.max(each);
     }
     if said.failure().is_some() {
         for title in &titles {
@@ -618,6 +624,8 @@ pub(crate) fn adopt(
             let input = crate::report::number(&one.case.input);
             input.is_some() && input == one.handles.map(|(amount, _)| amount as f64)
         };
+        let unit = members[0].handles.map_or(ITERATION, |(_, unit)| unit);
+        let growth = members.iter().all(is_size);
         groups.push(GroupInfo {
             group: name.clone(),
             section: place.clone(),
@@ -626,14 +634,12 @@ pub(crate) fn adopt(
             baseline: None,
             axis: match members.iter().all(|one| one.case.input.is_empty()) {
                 true => "function".to_owned(),
+                false if growth => format!("{unit}s"),
                 false => "input".to_owned(),
             },
-            unit: members[0]
-                .handles
-                .map_or(ITERATION, |(_, unit)| unit)
-                .to_owned(),
+            unit: unit.to_owned(),
             per_element: false,
-            growth: members.iter().all(is_size),
+            growth,
             suite: source.to_owned(),
             counted_first: false,
             bounds: Vec::new(),
@@ -661,10 +667,19 @@ fn short(name: &str) -> Cow<'_, str> {
 }
 
 /// The entries of a record as a report shows them.
+pub(crate) struct Gathered<'e> {
+    pub(crate) entries: Cow<'e, [Entry]>,
+    /// The cases that are shown by another name, with the one that they have everywhere else.
+    pub(crate) named: HashMap<CaseId, CaseId>,
+    /// Groups of functions that nobody put together to be compared.
+    pub(crate) unrelated: HashSet<String>,
+}
+
+/// Gathers what stands together in a report.
 ///
 /// A function without a group is a group of its own for criterion: those of a binary get a table
 /// together. A series without a name is called like its group.
-pub(crate) fn gathered(entries: &[Entry]) -> Cow<'_, [Entry]> {
+pub(crate) fn gathered(entries: &[Entry]) -> Gathered<'_> {
     let groups = || {
         entries.iter().filter_map(|entry| match entry {
             Entry::Group(group) => Some(group),
@@ -673,7 +688,11 @@ pub(crate) fn gathered(entries: &[Entry]) -> Cow<'_, [Entry]> {
     };
     let nameless = |group: &PlannedGroup| group.cases.iter().any(|(series, _)| series.is_empty());
     if !groups().any(nameless) {
-        return entries.into();
+        return Gathered {
+            entries: entries.into(),
+            named: HashMap::new(),
+            unrelated: HashSet::new(),
+        };
     }
     let is_alone = |group: &PlannedGroup| match &group.cases[..] {
         [(series, input)] => series.is_empty() && input.is_empty(),
@@ -754,7 +773,16 @@ pub(crate) fn gathered(entries: &[Entry]) -> Cow<'_, [Entry]> {
         }
         other => Some(other.clone()),
     };
-    entries.iter().filter_map(entry).collect()
+    let entries = entries.iter().filter_map(entry).collect();
+    let unrelated = tables.into_values().map(|table| table.info.group);
+    Gathered {
+        entries,
+        unrelated: unrelated.collect(),
+        named: shown
+            .into_iter()
+            .map(|(real, shown)| (shown, real))
+            .collect(),
+    }
 }
 
 /// A name that no group has.
@@ -984,7 +1012,7 @@ mod tests {
     #[test]
     fn record_with_names_everywhere_is_left_alone() {
         let entries = record(vec![benchmark("g", "f", "1")]);
-        assert!(matches!(gathered(&entries), Cow::Borrowed(_)));
+        assert!(matches!(gathered(&entries).entries, Cow::Borrowed(_)));
     }
 
     #[cfg(unix)]

@@ -94,10 +94,12 @@ fn page(
     let data = embedded(&Data::new(report, compared));
     let intro = intro(report);
     let sections = sections(report, calibration);
-    let nonce = nonce(&[&data, &intro, &sections]);
+    let title = markdown::attribute(&markdown::title(report));
+    let nonce = nonce(&[&data, &intro, &sections, &title]);
     let palette = palette();
     filled(TEMPLATE, |name| match name {
         "nonce" => &nonce,
+        "title" => &title,
         "palette" => &palette,
         "style" => STYLE,
         "intro" => &intro,
@@ -191,7 +193,8 @@ fn intro(report: &Report) -> String {
         format!("<div><dt>{name}</dt><dd>{value}</dd></div>\n")
     });
     format!(
-        "<h1>Benchmarks</h1>\n<div class=\"lead\">{}</div>\n<dl class=\"facts\">\n{}</dl>\n{notices}{}",
+        "<h1>{}</h1>\n<div class=\"lead\">{}</div>\n<dl class=\"facts\">\n{}</dl>\n{notices}{}",
+        markdown::attribute(&markdown::title(report)),
         prose::html(&lead),
         facts.collect::<String>(),
         prose::html(&before)

@@ -101,7 +101,7 @@ enum Command {
     /// Write the report of a record.
     #[command(after_help = html::HELP)]
     Report {
-        /// The record to render [default: the last unfiltered one of the standard profile].
+        /// The record to render [default: the last unfiltered one].
         #[arg(long, value_name = "FILE")]
         records: Option<PathBuf>,
         #[command(flatten)]
@@ -374,8 +374,10 @@ fn execute(cli: Cli) -> Result<ExitCode> {
             output,
             html,
         }) => {
-            let default = || default_records(&workspace, Profile::Standard, false, "");
-            let records = records.unwrap_or_else(default);
+            let records = match records {
+                Some(named) => named,
+                None => last_records(&workspace)?,
+            };
             let folder = output.out.unwrap_or_else(|| workspace.root.clone());
             // Before anything is replaced: its comparison may be refused.
             let page = html.page(&workspace, &records, &folder)?;
@@ -654,6 +656,23 @@ fn default_records(workspace: &Workspace, profile: Profile, filtered: bool, part
     workspace
         .scratch
         .join(format!("{profile}{filtered}{part}.jsonl"))
+}
+
+/// The unfiltered record that was written last, of whatever profile.
+fn last_records(workspace: &Workspace) -> Result<PathBuf> {
+    let profiles = [Profile::Quick, Profile::Standard, Profile::Full];
+    let records = profiles.map(|profile| default_records(workspace, profile, false, ""));
+    let written = |path: &PathBuf| path.metadata().and_then(|file| file.modified()).ok();
+    let last = records
+        .into_iter()
+        .filter_map(|path| Some((written(&path)?, path)))
+        .max();
+    last.map(|(_, path)| path).with_context(|| {
+        format!(
+            "there is no record in {}; measure one with `gen-benchmarks run`, or name one with --records",
+            workspace.scratch.display()
+        )
+    })
 }
 
 /// Where the report of a run goes, and whether because cases failed.

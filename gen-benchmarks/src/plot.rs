@@ -123,6 +123,7 @@ pub(crate) fn description(table: &Table) -> Option<String> {
     };
     let order = match ranking.len() {
         1 => "",
+        _ if table.unrelated => " Shortest first",
         _ if at.is_empty() => " Fastest first",
         _ => ", fastest first",
     };
@@ -412,7 +413,8 @@ fn emphasise(table: &Table, mut series: Vec<Series>, kind: Kind, inputs: &[&str]
     let mut choices = ranked(table, inputs).into_iter();
     let fastest = choices.find(|series| !table.is_bound(series));
     for one in &mut series {
-        one.emphasised = kind != Kind::Heat && fastest == Some(one.name.as_str());
+        let is_fastest = fastest == Some(one.name.as_str());
+        one.emphasised = kind != Kind::Heat && !table.unrelated && is_fastest;
     }
     series
 }

@@ -38,6 +38,9 @@ pub(crate) struct Report {
 /// One group: the rows of its table.
 pub(crate) struct Table {
     pub(crate) info: GroupInfo,
+    /// Whether its series only stand together, because nobody put them into a group: they may do
+    /// different things, so none is the fastest.
+    pub(crate) unrelated: bool,
     /// In order of definition.
     pub(crate) series: Vec<String>,
     /// Ascending where all are numbers, otherwise in order of definition.
@@ -50,6 +53,8 @@ pub(crate) struct Table {
 
 /// One case over all its processes.
 pub(crate) struct Row {
+    /// What it is called everywhere but in this table.
+    pub(crate) case: CaseId,
     pub(crate) series: String,
     pub(crate) input: String,
     pub(crate) outcome: Outcome,
@@ -92,7 +97,7 @@ impl Report {
     /// Computes a report from the entries of a record file.
     pub(crate) fn new(entries: &[Entry]) -> Result<Self> {
         let gathered = foreign::gathered(entries);
-        let mut entries = gathered.iter();
+        let mut entries = gathered.entries.iter();
         let Some(Entry::Run(run)) = entries.next() else {
             bail!("the record does not begin with a run; measure one with `gen-benchmarks run`");
         };
@@ -115,6 +120,14 @@ impl Report {
             .into_iter()
             .map(|group| Table::new(group, &mut records, &counted, run.processes))
             .collect::<Result<Vec<_>>>()?;
+        for table in &mut groups {
+            table.unrelated = gathered.unrelated.contains(&table.info.group);
+            for row in &mut table.rows {
+                if let Some(case) = gathered.named.get(&row.case) {
+                    row.case = case.clone();
+                }
+            }
+        }
         if let Some(stray) = records.keys().min() {
             bail!("the record holds case `{stray}`, which none of its groups announces");
         }
@@ -145,7 +158,7 @@ impl Report {
     pub(crate) fn failed(&self) -> impl Iterator<Item = (CaseId, &str)> {
         self.groups.iter().flat_map(|table| {
             table.rows.iter().filter_map(|row| match &row.outcome {
-                Outcome::Failed(reason) => Some((table.id(row), reason.as_str())),
+                Outcome::Failed(reason) => Some((row.case.clone(), reason.as_str())),
                 Outcome::Measured(_) => None,
             })
         })
@@ -239,6 +252,7 @@ impl Table {
                     );
                 };
                 rows.push(Row {
+                    case: id,
                     series: one.clone(),
                     input: input.clone(),
                     outcome,
@@ -248,6 +262,7 @@ impl Table {
         }
         Ok(Self {
             info: group.info.clone(),
+            unrelated: false,
             series,
             inputs,
             rows,
@@ -292,17 +307,10 @@ impl Table {
         self.row(series, input)?.measured()
     }
 
-    pub(crate) fn id(&self, row: &Row) -> CaseId {
-        CaseId {
-            group: self.info.group.clone(),
-            series: row.series.clone(),
-            input: row.input.clone(),
-        }
-    }
-
     /// The id of this series and input.
     pub(crate) fn case(&self, series: &str, input: &str) -> String {
-        format!("{}/{series}/{input}", self.info.group)
+        let row = self.row(series, input);
+        row.map_or_else(String::new, |row| row.case.to_string())
     }
 
     /// Whether any case ran on more than one thread.
@@ -368,11 +376,8 @@ impl Table {
 
     /// Whether there is something to choose.
     pub(crate) fn has_choices(&self) -> bool {
-        self.series
-            .iter()
-            .filter(|series| !self.is_bound(series))
-            .count()
-            > 1
+        let choices = self.series.iter();
+        !self.unrelated && choices.filter(|series| !self.is_bound(series)).count() > 1
     }
 
     /// The choice at `input` that no other is measurably faster than; the one of least time first.

@@ -10,6 +10,9 @@ use crate::report::{Measured, Row, Table, number, ratio};
 ///
 /// Ends with the ids of the cases that the figures come from.
 pub(crate) fn takeaway(table: &Table) -> Option<String> {
+    if table.unrelated {
+        return range(table);
+    }
     let segments = segments(table)?;
     let mut sentences = Vec::new();
     if table.has_choices() {
@@ -40,6 +43,22 @@ pub(crate) fn takeaway(table: &Table) -> Option<String> {
     }
     sentences.push(format!("From {}.", ids(&cases)));
     Some(sentences.join(" "))
+}
+
+/// From which function that takes least to which that takes most, where there are several.
+fn range(table: &Table) -> Option<String> {
+    let ranking = table.ranking(table.inputs.last()?);
+    let [(least, shortest), .., (most, longest)] = &ranking[..] else {
+        return None;
+    };
+    let time = |measured: &Measured| interval(Unit::Duration, &measured.time);
+    Some(format!(
+        "{} takes least, {}, and {} most, {}. They are in no group together and may do different things, so none is called the fastest.",
+        code(least),
+        time(shortest),
+        code(most),
+        time(longest)
+    ))
 }
 
 /// Ids as code, each once.

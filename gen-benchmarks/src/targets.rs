@@ -86,7 +86,7 @@ pub(crate) fn judge(policy: &Policy, report: &Report) -> Vec<Judged> {
                 .iter()
                 .flat_map(|table| table.rows.iter().map(move |row| (table, row)));
             let mut figures: Vec<Figure> = rows
-                .filter(|(table, row)| target.is_about(&table.id(row)))
+                .filter(|(_, row)| target.is_about(&row.case))
                 .map(|(table, row)| figure(target, table, row))
                 .collect();
             let excess = |figure: &Figure| excess(&target.bound, figure.measured);
@@ -111,7 +111,7 @@ fn figure(target: &Target, table: &Table, row: &Row) -> Figure {
         Some(of) => relative(target.metric, measured, table.measured(of, &row.input)?),
     });
     Figure {
-        case: table.id(row),
+        case: row.case.clone(),
         of: table.of(),
         status: measured.map_or(Status::Unmeasured, |measured| {
             status(&target.bound, &measured)

@@ -346,7 +346,10 @@ fn group<'a>(chart: &'a Chart, label: &'a str, mark: Mark) -> Group<'a> {
         }
     }
     let values = rows.iter().filter_map(|row| Some(row.point?.y));
-    let best = values.fold(f64::INFINITY, f64::min);
+    let best = match chart.series.iter().any(|series| series.emphasised) {
+        true => values.fold(f64::INFINITY, f64::min),
+        false => f64::INFINITY,
+    };
     for row in &mut rows {
         row.detail = row
             .point

@@ -314,7 +314,7 @@ impl Places {
         let mut by_case = HashMap::new();
         for (group, table) in report.groups.iter().enumerate() {
             for (row, case) in table.rows.iter().enumerate() {
-                by_case.insert(table.id(case), (group, row));
+                by_case.insert(case.case.clone(), (group, row));
             }
         }
         let by_id = by_case
