@@ -172,7 +172,7 @@ fn commands_and_files_of_the_tutorial_do_what_it_says() {
     let report = |file: &str| fs::read_to_string(reader.folder.join(file)).unwrap();
     let page = report("BENCHMARKS.md");
     assert!(
-        page.contains("| input | series | time an iteration ↓ |"),
+        page.contains("| elements | series | time an iteration ↓ |"),
         "{page}"
     );
     let filtered = reader.target().join("gen-benchmarks/report/BENCHMARKS.md");
