@@ -822,7 +822,7 @@ pub fn cargo_metadata(folder: &Path) -> Result<String, String> {
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         return Err(format!(
-            "cargo metadata failed; run inside a Cargo workspace: {}",
+            "cargo cannot read this workspace: {}",
             stderr.trim()
         ));
     }

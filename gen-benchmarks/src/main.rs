@@ -392,6 +392,12 @@ fn execute(cli: Cli) -> Result<ExitCode> {
         Some(Command::Check(output)) => {
             let folder = output.out.unwrap_or_else(|| workspace.root.clone());
             let records = folder.join(ASSETS).join(RECORD);
+            if !records.exists() {
+                bail!(
+                    "there is no report in {}, whose record would be {ASSETS}/{RECORD}; write one with `gen-benchmarks`, or name its folder with --out",
+                    folder.display()
+                );
+            }
             match publish::check(&folder, &rendered(&workspace, &records, &folder)?) {
                 Ok(()) => {
                     eprintln!(

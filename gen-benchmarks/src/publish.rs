@@ -60,7 +60,11 @@ pub(crate) fn share(path: &Path) {
 /// Fails now rather than after minutes of measuring when `folder` cannot be written to.
 pub(crate) fn probe(folder: &Path) -> Result<()> {
     probe_folder(folder)?;
-    probe_folder(&folder.join(ASSETS))
+    let assets = folder.join(ASSETS);
+    probe_folder(&assets)?;
+    // Where nothing comes of the run, none is to stay; one that holds anything is not removed.
+    let _ = std::fs::remove_dir(assets);
+    Ok(())
 }
 
 /// The same for a folder without [`ASSETS`].

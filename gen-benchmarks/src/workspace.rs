@@ -530,10 +530,12 @@ fn cargo() -> OsString {
 fn explain(error: cargo_metadata::Error) -> anyhow::Error {
     match error {
         cargo_metadata::Error::CargoMetadata { stderr } => {
-            anyhow!(
-                "cargo metadata failed; run inside a Cargo workspace: {}",
-                stderr.trim()
-            )
+            let said = stderr.trim();
+            let said = said.strip_prefix("error: ").unwrap_or(said);
+            match said.starts_with("could not find `Cargo.toml`") {
+                true => anyhow!("{said}; run inside a Cargo workspace"),
+                false => anyhow!("cargo cannot read this workspace: {said}"),
+            }
         }
         other => anyhow!("cargo metadata cannot be run: {other}"),
     }
@@ -552,7 +554,8 @@ fn reason(messages: &str) -> String {
     let mut lines = messages
         .lines()
         .map(str::trim)
-        .filter(|line| !line.is_empty() && !idle.iter().any(|idle| line.starts_with(idle)));
+        .filter(|line| !line.is_empty() && !idle.iter().any(|idle| line.starts_with(idle)))
+        .filter(|line| !is_source(line));
     let first = lines
         .clone()
         .find_map(|line| match line.strip_prefix("error[") {
@@ -566,6 +569,12 @@ fn reason(messages: &str) -> String {
         }
         _ => first.to_owned(),
     }
+}
+
+/// Whether a line of a compiler's message shows source code, or where it stands.
+fn is_source(line: &str) -> bool {
+    let unnumbered = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    unnumbered.trim_start().starts_with('|') || line.starts_with("-->") || line.starts_with("= ")
 }
 
 /// A fingerprint of the binaries and what they read, to notice that records come from others.
@@ -631,6 +640,16 @@ error: could not compile `fixture` (bench \"old\") due to 1 previous error
             reason(nightly),
             "`#![feature]` may not be used on the stable release channel"
         );
+        let types = "\
+error[E0308]: mismatched types
+ --> benches/b.rs:1:26
+  |
+1 | fn main() { let x: u32 = \"a\"; }
+  |                    ---   ^^^ expected `u32`, found `&str`
+  |                    |
+  |                    expected due to this
+";
+        assert_eq!(reason(types), "mismatched types");
         assert_eq!(reason(""), "it does not build");
     }
 }

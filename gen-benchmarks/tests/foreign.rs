@@ -182,6 +182,41 @@ fn command(program: &str, folder: &Path, arguments: &[&str]) -> Command {
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gen-benchmarks");
 
+/// All files below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => all.extend(files(&path)),
+            false => all.push(path),
+        }
+    }
+    all.sort();
+    all
+}
+
+/// Fails where a name became markup: the only HTML is that of charts, and links lead to the page and its
+/// assets.
+#[track_caller]
+fn check_markup(page: &str) {
+    use pulldown_cmark::{Event, Options, Parser, Tag};
+    for event in Parser::new_ext(page, Options::ENABLE_TABLES) {
+        match event {
+            Event::Html(html) | Event::InlineHtml(html) => {
+                let tag = html.trim_start_matches(['<', '/']);
+                let known = ["picture>", "source media=", "img alt="];
+                assert!(known.iter().any(|known| tag.starts_with(known)), "{html}");
+            }
+            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
+                let inside = dest_url.starts_with('#') || dest_url.starts_with("assets/");
+                assert!(inside && !dest_url.contains(".."), "{dest_url}");
+            }
+            _ => {}
+        }
+    }
+}
+
 #[track_caller]
 fn ended(output: &Output, code: i32, said: &[&str]) {
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -196,8 +231,11 @@ fn any_workspace_gets_a_report_by_one_command_whatever_its_benchmarks_are_called
     let Some((_turn, folder)) = workspace() else {
         return;
     };
-    let out = tempfile::tempdir().unwrap();
-    let records = out.path().join("records.jsonl");
+    let around = tempfile::tempdir().unwrap();
+    let out = around.path().join("out");
+    fs::create_dir(&out).unwrap();
+    let records = out.join("records.jsonl");
+    let before = files(folder);
     let arguments = [
         // As cargo starts it.
         "gen-benchmarks",
@@ -209,7 +247,7 @@ fn any_workspace_gets_a_report_by_one_command_whatever_its_benchmarks_are_called
         "--records",
         records.to_str().unwrap(),
         "--out",
-        out.path().to_str().unwrap(),
+        out.to_str().unwrap(),
     ];
     let subcommand = env!("CARGO_BIN_EXE_cargo-gen-benchmarks");
     let output = command(subcommand, folder, &arguments).output().unwrap();
@@ -235,12 +273,21 @@ fn any_workspace_gets_a_report_by_one_command_whatever_its_benchmarks_are_called
         "folders of processes are gone"
     );
 
-    let page = fs::read_to_string(out.path().join("BENCHMARKS.md")).unwrap();
+    assert_eq!(files(folder), before, "the workspace is left as it was");
+    let beside = fs::read_dir(around.path()).unwrap();
+    assert_eq!(beside.count(), 1, "everything is in the folder of --out");
+
+    let page = fs::read_to_string(out.join("BENCHMARKS.md")).unwrap();
+    check_markup(&page);
     assert!(page.starts_with("# Benchmarks of first\n"), "{page}");
     let told = [
         "- `broken`: needs what is not here",
         "- `own`: it has a harness of its own",
-        "| input | series | time an iteration ↓ | byte/s ↑ |",
+        "| bytes | series | time an iteration ↓ | byte/s ↑ |",
+        "| function | time an iteration ↓ |",
+        "may do different things, so none is called the fastest.",
+        // Their names, but for a table of their own.
+        "`from_elem/16`",
         "| 1,000 | `loop` | ",
         "| 16 | `from_elem` | ",
         "### `a/b`\n",
@@ -254,7 +301,7 @@ fn any_workspace_gets_a_report_by_one_command_whatever_its_benchmarks_are_called
     for never in ["allocs", "cargo run", "perf-lab", "(empty)"] {
         assert!(!page.contains(never), "`{never}` is in: {page}");
     }
-    let charts = fs::read_dir(out.path().join("assets")).unwrap();
+    let charts = fs::read_dir(out.join("assets")).unwrap();
     let charts = charts.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let charts: Vec<String> = charts.filter(|name| name.ends_with(".svg")).collect();
     for chart in &charts {
@@ -290,7 +337,7 @@ fn any_workspace_gets_a_report_by_one_command_whatever_its_benchmarks_are_called
     expected.sort();
     assert_eq!(ids, expected);
 
-    let arguments = ["check", "--out", out.path().to_str().unwrap()];
+    let arguments = ["check", "--out", out.to_str().unwrap()];
     ended(
         &command(PROGRAM, folder, &arguments).output().unwrap(),
         0,
@@ -347,6 +394,79 @@ fn benchmark_that_crashes_hangs_or_leaves_is_a_failed_row_and_the_rest_goes_on()
         page.contains("| `trouble: none` | ") && !page.contains("| `trouble: none` | failed"),
         "{page}"
     );
+}
+
+/// Runs in a package with these files, which is in no repository, and compares exit code and words.
+#[track_caller]
+fn check_refused(files: &[(&str, &str)], arguments: &[&str], said: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    for (file, text) in files {
+        write(folder.path(), file, text);
+    }
+    let mut program = command(PROGRAM, folder.path(), arguments);
+    let program = program.env("CARGO_TARGET_DIR", folder.path().join("target"));
+    // Whatever the temporary folder lies in.
+    let program = program.env("GIT_CEILING_DIRECTORIES", folder.path());
+    let output = program.output().unwrap();
+    ended(&output, 2, said);
+    assert!(!folder.path().join("BENCHMARKS.md").exists());
+    assert!(!folder.path().join("assets").exists());
+}
+
+#[test]
+fn workspace_that_cannot_be_measured_is_told_why() {
+    const PACKAGE: &str = "[package]\nname = \"p\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
+                           [lib]\nbench = false\n\
+                           [[bench]]\nname = \"b\"\nharness = false\n\
+                           [workspace]\n";
+    let (plain, _) = PACKAGE.split_once("[[bench]]").unwrap();
+    let plain = format!("{plain}[workspace]\n");
+    let library = ("src/lib.rs", "//! Nothing.\n");
+    let anyway = ["--profile", "quick", "--allow-unknown-commit"];
+    check_refused(
+        &[],
+        &[],
+        &[
+            "could not find `Cargo.toml`",
+            "run inside a Cargo workspace",
+        ],
+    );
+    let malformed = ("Cargo.toml", "[package\nname = 3\n");
+    let said = ["cargo cannot read this workspace: ", "Cargo.toml:1"];
+    check_refused(&[malformed, library], &[], &said);
+    let files = [("Cargo.toml", plain.as_str()), library];
+    let said = [
+        "is in no repository with a commit",
+        "--allow-unknown-commit",
+    ];
+    check_refused(&files, &[], &said);
+    let said = ["is in no git repository"];
+    check_refused(&files, &["gate", "--base", "HEAD~1"], &said);
+    let said = ["has no bench targets; put a criterion benchmark into `benches/`"];
+    check_refused(&files, &anyway, &said);
+    check_refused(&files, &["init"], &said);
+    check_refused(
+        &files,
+        &["check"],
+        &["there is no report in ", "write one with"],
+    );
+    check_refused(
+        &files,
+        &["report"],
+        &["there is no record in ", "--records"],
+    );
+    let broken = ("benches/b.rs", "fn main() { let _: u32 = \"a\"; }\n");
+    let said = [
+        "left out b: mismatched types\n",
+        "the bench targets do not build",
+    ];
+    check_refused(&[("Cargo.toml", PACKAGE), library, broken], &anyway, &said);
+    let other = ("benches/b.rs", "fn main() { panic!(\"is started\") }\n");
+    let said = [
+        "no bench target of this workspace can be measured",
+        "b: it has a harness of its own",
+    ];
+    check_refused(&[("Cargo.toml", PACKAGE), library, other], &anyway, &said);
 }
 
 #[test]
