@@ -20,7 +20,7 @@ left that has regressed while the one before has not. Commits that do not build 
 
 Exit codes: 0 found, 2 wrong usage or a failed tool, 3 the range cannot be narrowed further.
 
-Example: gen-benchmarks bisect dag-run/chain/adaptive/1000 --good v1.2.0 --bad HEAD --bench dag";
+Example: gen-benchmarks bisect parse/json/1000 --good v1.2.0 --bad HEAD --bench parser";
 
 #[derive(Args, Clone)]
 pub(crate) struct Bisect {

@@ -47,7 +47,7 @@ Examples:
   gen-benchmarks calibrate                          60 cases, 10 runs, +0.5, 1, 2, 5 and 10 % of work
   gen-benchmarks calibrate --busy                   the same beside a busy process, added to it
   gen-benchmarks calibrate --relinked               other link orders again, added to it
-  gen-benchmarks calibrate --cases 10 --suites 2 --bench intern --out calibration.json";
+  gen-benchmarks calibrate --cases 10 --suites 2 --bench parser --out calibration.json";
 
 #[derive(Args, Clone)]
 pub(crate) struct Calibrate {
@@ -120,7 +120,9 @@ pub(crate) fn execute(workspace: &Workspace, arguments: &Calibrate) -> Result<Ex
     let signals = runner::signals()?;
     let build = |label| {
         let built = revisions.build(&head, label, &arguments.judging.inputs());
-        gate_command::interrupted_first(built, &signals)
+        let mut suite = gate_command::interrupted_first(built, &signals)?;
+        suite.keep_own()?;
+        anyhow::Ok(suite)
     };
     let builds = Builds {
         suites: [build("base")?, build("head")?],

@@ -75,6 +75,8 @@ pub(crate) struct Chart {
     pub(crate) y_scale: Scale,
     /// What is compared, in the order in which colours are given out and bars are drawn.
     pub(crate) series: Vec<Series>,
+    /// Whether the series do different things: then rows are not compared with each other.
+    pub(crate) unrelated: bool,
 }
 
 /// One line of a line chart, one row of every group of a bar chart, one row or column of a heat map.
@@ -82,8 +84,7 @@ pub(crate) struct Chart {
 pub(crate) struct Series {
     /// Shown beside the line or bar; over about 40 characters, its middle is left out.
     pub(crate) name: String,
-    /// Whether this is the baseline or the recommended series, which gets the first colour. Where no
-    /// series is, rows are not compared with each other.
+    /// Whether this is the baseline or the recommended series, which gets the first colour.
     pub(crate) emphasised: bool,
     /// The values, in any order. A series without values is labelled `no data`.
     pub(crate) points: Vec<Point>,
@@ -249,6 +250,7 @@ mod tests {
             x_scale: Scale::Log,
             y_scale: Scale::Log,
             series,
+            unrelated: false,
         }
     }
 

@@ -33,8 +33,8 @@ Examples:
   gen-benchmarks compare main.jsonl change.jsonl --limit 2
   gen-benchmarks compare criterion:main criterion:new
   gen-benchmarks compare old.txt new.txt
-  gen-benchmarks compare v1.2.0 HEAD --filter dag-run
-  gen-benchmarks compare nightly.jsonl --series dag-run/chain";
+  gen-benchmarks compare v1.2.0 HEAD --filter parse
+  gen-benchmarks compare nightly.jsonl --series parse/json";
 
 #[derive(Args, Clone)]
 pub(crate) struct Compare {

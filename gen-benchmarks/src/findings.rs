@@ -365,7 +365,7 @@ mod tests {
 
     #[test]
     fn steepest_growth_is_told_from_four_inputs_on_and_where_it_is_steep() {
-        let growing = |factor: u64| {
+        let growing = |factor: u64, count: usize| {
             let times: Vec<[u64; 2]> = (0..4).map(|step| [100 * factor.pow(step); 2]).collect();
             let inputs = ["10", "100", "1000", "10000"];
             let cases: Vec<(&str, &str, &[u64])> = inputs
@@ -373,10 +373,12 @@ mod tests {
                 .zip(&times)
                 .map(|(input, times)| ("slow", *input, &times[..]))
                 .collect();
-            findings(&report(&cases)).key
+            findings(&copies(&cases, count)).key
         };
-        let expected = "Of the fastest series that of `walk/chain` grows most steeply: the time of `slow` grows as n^2.00 (2.00..2.00) (`walk/chain/slow/10`, `walk/chain/slow/10000`).";
-        assert_eq!(growing(100), [expected]);
-        assert_eq!(growing(10), [""; 0]);
+        let expected = "Of the fastest series that of `walk/0` grows most steeply: the time of `slow` grows as n^2.00 (2.00..2.00) (`walk/0/slow/10`, `walk/0/slow/10000`).";
+        assert_eq!(growing(100, 2), [expected]);
+        assert_eq!(growing(10, 2), [""; 0]);
+        // One of one is not the most.
+        assert_eq!(growing(100, 1), [""; 0]);
     }
 }

@@ -1010,6 +1010,37 @@ mod tests {
     }
 
     #[test]
+    fn functions_without_a_group_are_not_ranked_and_keep_their_ids() {
+        let entries = record(vec![
+            benchmark("parse", "", ""),
+            benchmark("print", "", ""),
+            benchmark("g", "", "16"),
+        ]);
+        let report = Report::new(&entries).unwrap();
+        let [functions, group] = &report.groups[..] else {
+            panic!("{} tables", report.groups.len());
+        };
+        assert!(functions.unrelated && !group.unrelated);
+        let ids = |table: &crate::report::Table| -> Vec<String> {
+            let rows = table.rows.iter();
+            rows.map(|row| row.case.to_string()).collect()
+        };
+        assert_eq!(ids(functions), ["parse", "print"]);
+        assert_eq!(ids(group), ["g/16"]);
+        assert_eq!(functions.case("print", ""), "print");
+        let page = crate::markdown::files(&report, None);
+        let page = String::from_utf8(page[Path::new("BENCHMARKS.md")].clone()).unwrap();
+        assert!(
+            page.contains("| function | time an iteration ↓ |"),
+            "{page}"
+        );
+        assert!(
+            !page.contains("| **") && !page.contains("is the fastest"),
+            "{page}"
+        );
+    }
+
+    #[test]
     fn record_with_names_everywhere_is_left_alone() {
         let entries = record(vec![benchmark("g", "f", "1")]);
         assert!(matches!(gathered(&entries).entries, Cow::Borrowed(_)));

@@ -105,6 +105,7 @@ pub(crate) fn judge_observed(
         undecided,
         measuring: Duration::ZERO,
         clocks: Vec::new(),
+        whole: 0,
         surprises: Vec::new(),
         observe,
     };
@@ -209,6 +210,8 @@ struct Gate<'r> {
     measuring: Duration,
     /// What each case was decided on.
     clocks: Vec<Clock>,
+    /// How many of them are criterion's own.
+    whole: usize,
     /// How likely what the timed findings say would be of equal builds, with their numbers.
     surprises: Vec<(usize, f64)>,
     observe: &'r mut dyn FnMut(&CaseId, &Trial),
@@ -297,6 +300,7 @@ impl<'r> Gate<'r> {
         let compared = processes::compare(&timed);
         for ((case, comparison), (_, limit)) in cases.into_iter().zip(compared).zip(&timed) {
             self.clocks.push(Clock::Wall);
+            self.whole += 1;
             let mut finding = Finding {
                 evidence: Evidence::Paired,
                 verdict: comparison.verdict,
@@ -308,10 +312,15 @@ impl<'r> Gate<'r> {
                 launches,
                 ..self.blank(case, Metric::Time)
             };
-            finding
-                .notes
-                .push("whole processes of criterion took turns".to_owned());
             finding.notes.extend(comparison.reason);
+            if finding.verdict == Verdict::Inconclusive && plan.profile < Profile::Full {
+                let more = match plan.profile {
+                    Profile::Quick => Profile::Standard,
+                    Profile::Standard | Profile::Full => Profile::Full,
+                };
+                let note = format!("--profile {more} starts {}", processes::launches(more));
+                finding.notes.push(note);
+            }
             self.findings.push(finding);
         }
         Ok(())
@@ -328,6 +337,10 @@ impl<'r> Gate<'r> {
         let clocks = match clocks.is_empty() {
             true => return "no case was run".to_owned(),
             false => clocks.join(", "),
+        };
+        let clocks = match self.whole {
+            0 => clocks,
+            n => format!("{clocks}; of {n} whole processes of criterion took turns"),
         };
         match (self.plan.best_clock, processor_counts()) {
             (Clock::Cycles, Err(reason)) => format!("{clocks}; cycles are not counted: {reason}"),

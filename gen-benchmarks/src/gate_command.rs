@@ -24,7 +24,8 @@ use crate::workspace::{Inputs, Suite, Workspace};
 pub(crate) const GATE_HELP: &str = "\
 Both revisions are built in a git worktree below target/, so your tree and index stay as they are.
 Times are judged by processes of both builds that take turns on one core; what looks slower is
-measured again on freshly linked layouts. What a regression is says benchmarks.toml, where there is
+measured again on freshly linked layouts. Benchmarks that are criterion's own are judged by whole
+processes in turn, 10, 20 or 40 of each build by profile. What a regression is says benchmarks.toml, where there is
 one; without it 1 % of time (2 % where only wall time can be read) or of instructions, any
 allocation more, and 10 % of time on all cores (the metric `parallel`).
 
@@ -33,7 +34,7 @@ not, 4 a case of the base is gone or fails.
 
 Examples:
   gen-benchmarks gate --base origin/main
-  gen-benchmarks gate --base HEAD~1 --head HEAD --filter dag-run --bench dag
+  gen-benchmarks gate --base HEAD~1 --head HEAD --filter parse --bench parser
   gen-benchmarks gate --base v1.2.0 --tier release --markdown comment.md --junit gate.xml";
 
 #[derive(Args, Clone)]

@@ -39,7 +39,7 @@ newest level than at the one before; 2 where a record cannot be read.
 
 Examples:
   gen-benchmarks history history
-  gen-benchmarks history history --filter dag-run --charts charts --markdown history.md
+  gen-benchmarks history history --filter parse --charts charts --markdown history.md
   gen-benchmarks history --branch main               every version of the published record
   gen-benchmarks history history --fail-on-regression --change 5";
 

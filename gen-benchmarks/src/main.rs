@@ -63,19 +63,24 @@ use workspace::{Inputs, Workspace};
 /// Without a command: measures everything and writes the report.
 #[derive(Parser)]
 #[command(version, about, args_conflicts_with_subcommands = true)]
-#[command(after_help = "Examples:
-  cargo gen-benchmarks                               measure any workspace with criterion benchmarks
-  cargo run -p gen-benchmarks                        measure everything, write BENCHMARKS.md
-  cargo run -p gen-benchmarks -- --profile quick     a look within two minutes
-  cargo run -p gen-benchmarks -- --resume            go on where an interrupted run stopped
-  cargo run -p gen-benchmarks -- --filter dag-run    some groups only; the report goes to target/
-  cargo run -p gen-benchmarks -- compare-strategies bench-harness/workloads/requests.toml
-                                                     rank the strategies for a workload of yours
-  cargo run -p gen-benchmarks -- compare old.jsonl new.jsonl
-                                                     what two records, or files of other tools, show
-  cargo run -p gen-benchmarks -- history history     what became of each case from commit to commit
-  cargo run -p gen-benchmarks -- run --shard 2/3     measure one of three parts, on as many machines
-  cargo run -p gen-benchmarks -- check               does BENCHMARKS.md say what its record says?")]
+#[command(after_help = "\
+Works in any Cargo workspace with benchmarks of criterion or of bench_harness::main!. Installed, it is
+`cargo gen-benchmarks` and `gen-benchmarks`; in the workspace that it belongs to, `cargo run -p
+gen-benchmarks --` stands for that.
+
+Examples:
+  cargo gen-benchmarks                          measure everything, write BENCHMARKS.md and its charts
+  cargo gen-benchmarks --profile quick          a look within two minutes
+  cargo gen-benchmarks --resume                 go on where an interrupted run stopped
+  cargo gen-benchmarks --filter parse           some cases only; the report goes to target/
+  cargo gen-benchmarks check                    does BENCHMARKS.md say what its record says?
+  cargo gen-benchmarks report --html            the same record as one page to search and share
+  cargo gen-benchmarks init                     write a policy for the gate
+  cargo gen-benchmarks gate --base origin/main  fail when something became slower
+  cargo gen-benchmarks compare old.jsonl new.jsonl
+                                                what two records, or files of other tools, show
+  cargo gen-benchmarks history history          what became of each case from commit to commit
+  cargo gen-benchmarks run --shard 2/3          measure one of three parts, on as many machines")]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -133,6 +138,7 @@ enum Command {
         #[command(flatten)]
         destinations: Destinations,
     },
+    /// Rank allocators and interners for a workload of yours.
     #[command(after_help = STRATEGIES_HELP)]
     CompareStrategies(CompareStrategies),
     /// Turn the results of another tool into a record.
@@ -157,7 +163,7 @@ enum Command {
     #[command(after_help = init::HELP)]
     Init,
     /// Print the cases.
-    #[command(after_help = "Example: gen-benchmarks list --profile quick --filter arena")]
+    #[command(after_help = "Example: gen-benchmarks list --profile quick --filter parse")]
     List {
         #[command(flatten)]
         select: Select,
@@ -170,6 +176,9 @@ Examples:
   gen-benchmarks run --shard 2/3 --records shard-2.jsonl      one of three machines; see `merge`";
 
 const STRATEGIES_HELP: &str = "\
+Only where bench targets replay workloads: in the workspace that this program belongs to, a bench target
+`workload`, and one `global_*` for each global allocator.
+
 The workload is a TOML file with one or both of these sections; a key without a default is needed.
   [allocation]           objects, on arenas and on every global allocator that can be built here
     count = 2_000          how many a thread allocates in a cycle
@@ -214,7 +223,7 @@ Exit code 0: the file fits the cases and the day; 2: it does not, and every faul
 Examples:
   gen-benchmarks policy                                       builds the suites to learn their cases
   gen-benchmarks policy --records assets/benchmarks.jsonl     takes the cases of a record
-  gen-benchmarks policy --filter dag-run/chain";
+  gen-benchmarks policy --filter parse/json";
 
 const SHOW_HELP: &str = "\
 In a workflow of GitHub Actions annotations are printed too, the step's summary gets the Markdown, and
@@ -247,7 +256,8 @@ struct Select {
     /// How much to measure.
     #[arg(long, value_enum, default_value_t = ProfileArg::Standard)]
     profile: ProfileArg,
-    /// Real workflow graphs (WfFormat 1.5 JSON) to add to the group dag-real.
+    /// Files for suites of bench_harness that take some, such as workflow graphs (WfFormat 1.5
+    /// JSON) for dag-real in the workspace of this program.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     workflow: Vec<PathBuf>,
 }

@@ -20,7 +20,9 @@ use crate::runner::{self, Interrupted, Plan, Signal};
 use crate::workspace::{Binary, Defined, Inputs, Suite, Workspace};
 
 pub(crate) const HELP: &str =
-    "Example: gen-benchmarks peer-verdicts --bench arena --bench intern --count 20";
+    "Only where a bench target `tango` gives the same cases to tango, as in the workspace of this program.
+
+Example: gen-benchmarks peer-verdicts --bench arena --bench intern --count 20";
 
 #[derive(Args, Clone)]
 pub(crate) struct Arguments {
@@ -40,10 +42,11 @@ pub(crate) struct Arguments {
 
 /// Lets other tools compare cases with themselves, and prints what they said.
 pub(crate) fn execute(workspace: &Workspace, arguments: Arguments) -> Result<ExitCode> {
-    let suite = workspace.build(&Inputs {
+    let mut suite = workspace.build(&Inputs {
         targets: arguments.bench,
         ..Inputs::default()
     })?;
+    suite.keep_own()?;
     let plan = Plan {
         profile: Profile::Quick,
         filter: arguments.filter,

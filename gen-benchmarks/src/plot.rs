@@ -186,6 +186,7 @@ fn describe(report: &Report, table: &Table, kind: Kind) -> Option<Chart> {
             _ => scale(values(), LOG_SPAN),
         },
         series,
+        unrelated: table.unrelated,
     })
 }
 

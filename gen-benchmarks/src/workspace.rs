@@ -491,6 +491,17 @@ impl Suite {
         Ok(())
     }
 
+    /// Drops the cases that are criterion's own, for what asks more of a case than its time.
+    pub(crate) fn keep_own(&mut self) -> Result<()> {
+        self.cases.retain(|defined| defined.foreign.is_none());
+        if self.cases.is_empty() {
+            bail!(
+                "this works with benchmarks of bench_harness::main! only, and this workspace has none; criterion's own give no turns"
+            );
+        }
+        Ok(())
+    }
+
     fn skip(&mut self, index: usize, reason: String) {
         let target = self.binaries[index].target.clone();
         eprintln!("left out {target}: {}", crate::exchange::plain(&reason));

@@ -346,10 +346,7 @@ fn group<'a>(chart: &'a Chart, label: &'a str, mark: Mark) -> Group<'a> {
         }
     }
     let values = rows.iter().filter_map(|row| Some(row.point?.y));
-    let best = match chart.series.iter().any(|series| series.emphasised) {
-        true => values.fold(f64::INFINITY, f64::min),
-        false => f64::INFINITY,
-    };
+    let best = (!chart.unrelated).then(|| values.fold(f64::INFINITY, f64::min));
     for row in &mut rows {
         row.detail = row
             .point
@@ -358,7 +355,7 @@ fn group<'a>(chart: &'a Chart, label: &'a str, mark: Mark) -> Group<'a> {
     Group {
         label: Some(label),
         rows,
-        best: Some(best),
+        best,
     }
 }
 
@@ -378,8 +375,9 @@ fn row<'a>(series: &Series, point: &'a Point, unit: Unit) -> Row<'a> {
     }
 }
 
-fn detail(point: &Point, best: f64, mark: Mark) -> String {
-    let ratio = (best > 0.0 && point.y > best).then(|| format::ratio(point.y / best));
+fn detail(point: &Point, best: Option<f64>, mark: Mark) -> String {
+    let best = best.filter(|&best| best > 0.0 && point.y > best);
+    let ratio = best.map(|best| format::ratio(point.y / best));
     let spread = match mark {
         Mark::Bar => None,
         Mark::Launches => launches::spread(point),

@@ -447,6 +447,7 @@ pub(crate) fn chart(history: &History, case: &Case, theme: Theme) -> String {
             points: points.collect(),
             fit: None,
         }],
+        unrelated: false,
     };
     chart::history(&chart, &steps, &marks, theme)
 }

@@ -51,7 +51,10 @@ fn body(rows: &[Row]) -> Vec<String> {
     }
     for row in &shown {
         let case = row.case;
-        let case = format!("{} / {} / {}", case.group, case.series, case.input);
+        let parts = [&case.group, &case.series, &case.input];
+        let parts = parts.map(String::as_str).into_iter();
+        let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+        let case = parts.join(" / ");
         let mut line = vec![row.word().to_owned(), shorten(&case, CASE_WIDTH)];
         line.extend(metrics.iter().map(|&metric| row.change(metric)));
         let remarks: Vec<String> = row.remarks().iter().map(Remark::text).collect();
