@@ -942,7 +942,7 @@ mod tests {
         let run = RunInfo {
             profile: Profile::Quick,
             filter: None,
-            processes: 1,
+            processes: 2,
             warm_up_ms: 5,
             measurement_ms: 15,
             samples: 1,
@@ -963,13 +963,14 @@ mod tests {
                 info,
             })
         });
-        let records = cases.iter().map(|(info, _)| {
+        let processes = (1..).zip(&cases).flat_map(|case| [(case, 1), (case, 2)]);
+        let records = processes.map(|((place, (info, _)), process)| {
             Entry::Case(Record {
                 case: info.case.clone(),
-                process: 1,
+                process,
                 samples: vec![Sample {
                     iterations: 1,
-                    elapsed_ns: 100,
+                    elapsed_ns: 100 * place,
                 }],
                 elements: 7,
                 allocations: None,
