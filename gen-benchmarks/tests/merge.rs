@@ -275,6 +275,25 @@ fn broken_shards_are_named_with_file_and_line() {
 }
 
 #[test]
+fn shards_of_which_nothing_is_counted_need_no_word_on_counting() {
+    let desk = Desk::new();
+    for number in [1, 2] {
+        let text = shard(number, "walk");
+        let lines = text
+            .split_inclusive('\n')
+            .filter(|line| !line.contains("\"counting\""));
+        desk.write(number, &lines.collect::<String>());
+    }
+    let output = desk.merge(&["s1.jsonl", "s2.jsonl"]);
+    assert!(output.status.success(), "{output:?}");
+    let page = report(&desk);
+    assert!(
+        page.contains("2 cases in 1 groups") && !page.contains("Instructions are"),
+        "{page}"
+    );
+}
+
+#[test]
 fn shard_of_a_gigabyte_is_refused_without_reading_it() {
     let desk = Desk::new();
     let file = fs::OpenOptions::new()
