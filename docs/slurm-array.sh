@@ -9,6 +9,11 @@
 # named after the job; a task that is started again goes on where it stopped. GEN_BENCHMARKS is the
 # command, for workspaces that do not hold it themselves.
 #
+# `scontrol requeue 123_2` starts a task again that was cancelled. When SLURM has forgotten it, another
+# job measures its shard, or the rest of it, for the array that it was of, with the same arguments:
+#
+#   sbatch --array=2 --export=ALL,ARRAY=123,SHARDS=4 docs/slurm-array.sh --profile full
+#
 #SBATCH --job-name=bench-shard
 #SBATCH --output=bench-shard-%A-%a.log
 # Nobody else on the node while it measures. Ask for one kind of node here, as in --constraint=epyc.
@@ -17,17 +22,22 @@
 set -euo pipefail
 
 cd "$SLURM_SUBMIT_DIR"
-if [[ $SLURM_ARRAY_TASK_MIN -ne 1 || $SLURM_ARRAY_TASK_MAX -ne $SLURM_ARRAY_TASK_COUNT ]]; then
-    echo "shards are numbered from 1 on without a gap: sbatch --array=1-$SLURM_ARRAY_TASK_COUNT" >&2
-    exit 2
+shard=$SLURM_ARRAY_TASK_ID
+if [[ -n ${ARRAY:-} ]]; then
+    shards=${SHARDS:?give the number of shards of the array $ARRAY}
+else
+    shards=$SLURM_ARRAY_TASK_COUNT
+    if [[ $SLURM_ARRAY_TASK_MIN -ne 1 || $SLURM_ARRAY_TASK_MAX -ne $shards ]]; then
+        echo "shards are numbered from 1 on without a gap: sbatch --array=1-$shards" >&2
+        exit 2
+    fi
 fi
-folder=${RECORDS:-bench-records}/$SLURM_ARRAY_JOB_ID
-record=$folder/shard-$SLURM_ARRAY_TASK_ID.jsonl
+folder=${RECORDS:-bench-records}/${ARRAY:-$SLURM_ARRAY_JOB_ID}
+record=$folder/shard-$shard.jsonl
 mkdir -p "$folder"
 resume=()
-[[ -e $record ]] && resume=(--resume)
+[[ -s $record ]] && resume=(--resume)
 
 read -ra command <<<"${GEN_BENCHMARKS:-cargo run -p gen-benchmarks --}"
-# cargo waits here for tasks that build in the same folder.
-"${command[@]}" run \
-    --shard "$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT" --records "$record" "${resume[@]}" "$@"
+# cargo waits here for tasks that build in the same folder. What ends the task reaches the command itself.
+exec "${command[@]}" run --shard "$shard/$shards" --records "$record" "${resume[@]}" "$@"

@@ -174,22 +174,28 @@ pub fn merge(parts: &[Part], machine_change: bool) -> Result<Vec<Entry>, Vec<Fau
         .iter()
         .filter_map(|part| open(part, &mut faults))
         .collect();
+    let are_known = shards.len() == parts.len();
     shards.sort_by_key(|opened| opened.shard.number);
     let shards = once(shards, &mut faults);
+    // Of criterion's own benchmarks nobody counts anything.
+    let is_counted = shards.iter().any(Opened::is_counted);
     for opened in &shards {
-        opened.check(&mut faults);
+        opened.check(is_counted, &mut faults);
     }
     if let Some((first, others)) = shards.split_first() {
         for other in others {
             alike(first, other, machine_change, &mut faults);
         }
-        every(&shards, &mut faults);
+        // One that cannot be told may be the one that seems to be missing.
+        if are_known {
+            every(&shards, &mut faults);
+        }
         disjoint(&shards, &mut faults);
     }
     let counting = counting(&shards, machine_change, &mut faults);
-    let merged = match &counting {
-        Some(counting) if faults.is_empty() => joined(&shards, counting, &mut faults),
-        _ => Vec::new(),
+    let merged = match faults.is_empty() {
+        true => joined(&shards, counting.as_ref(), &mut faults),
+        false => Vec::new(),
     };
     if faults.is_empty() {
         return Ok(merged);
@@ -315,8 +321,14 @@ impl Opened<'_> {
         }
     }
 
+    /// Whether anything was counted beside the time.
+    fn is_counted(&self) -> bool {
+        let mut records = self.records.iter();
+        self.counting.is_some() || records.any(|(_, record)| record.allocations.is_some())
+    }
+
     /// Whether the record is whole in itself.
-    fn check(&self, faults: &mut Vec<Fault>) {
+    fn check(&self, is_counted: bool, faults: &mut Vec<Fault>) {
         let places = &self.shard.places;
         let ascend = places.windows(2).all(|pair| pair[0] < pair[1]);
         let exist = places.last().is_none_or(|&last| last < self.shard.cases);
@@ -378,7 +390,7 @@ impl Opened<'_> {
             );
             faults.push(self.fault(*line, reason));
         }
-        if self.counting.is_none() {
+        if is_counted && self.counting.is_none() {
             let reason =
                 "the record ends before instructions were counted; complete it with --resume";
             faults.push(self.fault(self.lines, reason.to_owned()));
@@ -610,7 +622,11 @@ fn counting(
 }
 
 /// The lines of all shards, in the order of a run that is not divided.
-fn joined(shards: &[Opened<'_>], counting: &Counting, faults: &mut Vec<Fault>) -> Vec<Entry> {
+fn joined(
+    shards: &[Opened<'_>],
+    counting: Option<&Counting>,
+    faults: &mut Vec<Fault>,
+) -> Vec<Entry> {
     let first = &shards[0];
     let mut run = first.run.clone();
     run.shard = None;
@@ -658,7 +674,7 @@ fn joined(shards: &[Opened<'_>], counting: &Counting, faults: &mut Vec<Fault>) -
     entries.extend(records.map(|&(_, record)| Entry::Case(record.clone())));
     let counted = shards.iter().flat_map(|opened| &opened.counted);
     entries.extend(counted.map(|&counted| Entry::Counted(counted.clone())));
-    entries.push(Entry::Counting(counting.clone()));
+    entries.extend(counting.cloned().map(Entry::Counting));
     let profiled = shards.iter().flat_map(|opened| &opened.profiled);
     entries.extend(profiled.map(|&profiled| Entry::Profiled(profiled.clone())));
     entries

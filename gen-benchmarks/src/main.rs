@@ -336,7 +336,7 @@ fn main() -> ExitCode {
     match execute(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", shown(&format!("{error:#}")));
             match error.is::<Interrupted>() || error.is::<gate::Stopped>() {
                 // What shells report for a command that SIGINT ended.
                 true => ExitCode::from(130),
@@ -344,6 +344,15 @@ fn main() -> ExitCode {
             }
         }
     }
+}
+
+/// A message whose names cannot steer the terminal: they come from outside.
+fn shown(message: &str) -> String {
+    let is_plain = |c: &char| matches!(c, '\n' | '\t') || !c.is_control();
+    message
+        .chars()
+        .map(|c| if is_plain(&c) { c } else { '\u{fffd}' })
+        .collect()
 }
 
 fn execute(cli: Cli) -> Result<ExitCode> {

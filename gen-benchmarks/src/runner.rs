@@ -166,7 +166,10 @@ pub(crate) fn run(
     environment: Environment,
     signals: (&Sender<Signal>, &Receiver<Signal>),
 ) -> Result<Summary> {
-    let (selected, shard) = plan.share(suite, plan.select(suite)?);
+    let chosen = plan.select(suite)?;
+    // The same for all shards, also for one that has no case.
+    let is_counted = chosen.iter().any(|defined| defined.foreign.is_none());
+    let (selected, shard) = plan.share(suite, chosen);
     if let Some(shard) = &shard {
         let (number, of, all) = (shard.number, shard.of, shard.cases);
         eprintln!("shard {number} of {of}: {} of {all} cases", selected.len());
@@ -218,7 +221,7 @@ pub(crate) fn run(
     progress.finish();
     let measuring = start.elapsed();
     // Now that no times are taken any more.
-    if selected.is_empty() || selected.iter().any(|defined| defined.foreign.is_none()) {
+    if is_counted {
         let entries = record::read(&plan.records)?.entries;
         let way = instructions::Way::find();
         for entry in instructions::count(way, suite, plan.profile, &entries, &took, signals)? {

@@ -7,42 +7,12 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
 
 use bench_harness::record::{self, Counting, Entry};
 
-/// The folder of the workspace under test; made at the first call.
-fn workspace() -> &'static Path {
-    static WORKSPACE: OnceLock<PathBuf> = OnceLock::new();
-    WORKSPACE.get_or_init(|| {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let root = here.parent().expect("the package lies in the workspace");
-        let fixture = here.join("tests/fixture");
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fixture");
-        let files = [
-            "benches/cases.rs",
-            "benches/global_absent.rs",
-            "benches/global_plain.rs",
-            "benches/global_present.rs",
-            "benches/group/mod.rs",
-            "benches/tango.rs",
-            "benches/workload.rs",
-            "benchmarks.toml",
-            "src/lib.rs",
-        ];
-        for file in files {
-            let to = folder.join(file);
-            fs::create_dir_all(to.parent().unwrap()).unwrap();
-            fs::copy(fixture.join(file), to).unwrap();
-        }
-        let manifest = fs::read_to_string(fixture.join("Cargo.toml.in")).unwrap();
-        let manifest = manifest.replace("@root@", &root.display().to_string());
-        fs::write(folder.join("Cargo.toml"), manifest).unwrap();
-        // The versions that are already here.
-        fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
-        folder
-    })
-}
+mod workspace;
+
+use workspace::{target, workspace};
 
 /// The command in the workspace under test, with a record and an output folder of its own.
 struct Lab {
@@ -77,10 +47,7 @@ impl Lab {
         command
             .args(arguments)
             .current_dir(workspace())
-            .env(
-                "CARGO_TARGET_DIR",
-                Path::new(env!("CARGO_TARGET_TMPDIR")).join("fixture-target"),
-            )
+            .env("CARGO_TARGET_DIR", target())
             .env_remove("MENDED")
             .stdin(Stdio::null());
         if let Some(path) = &self.path {

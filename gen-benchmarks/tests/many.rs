@@ -227,6 +227,56 @@ fn check(groups: u64, series: u64, inputs: u64) {
 }
 
 #[test]
+fn edited_figure_stale_file_and_missing_one_are_named_wherever_they_stand() {
+    let desk = tempfile::tempdir().unwrap();
+    let records = desk.path().join("records.jsonl");
+    // Too many for one page.
+    fs::write(&records, record(1, 1_250, 4)).unwrap();
+    let out = desk.path().join("out");
+    let report = ["report", "--records", records.to_str().unwrap()];
+    let output = command(&report, &out);
+    assert!(output.status.success(), "{output:?}");
+    let refused = |said: &str| {
+        let output = command(&["check"], &out);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains(said), "`{said}` is not in: {stderr}");
+        assert!(
+            stderr.contains("gen-benchmarks report --records"),
+            "{stderr}"
+        );
+    };
+    for name in [
+        "BENCHMARKS.md",
+        "assets/tables/bench-made-up-0.md",
+        "assets/tables/groups.md",
+    ] {
+        let path = out.join(name);
+        let good = fs::read_to_string(&path).unwrap();
+        let line = good
+            .lines()
+            .position(|line| line.contains(" µs ("))
+            .unwrap()
+            + 1;
+        fs::write(&path, good.replacen(" µs (", " ns (", 1)).unwrap();
+        refused(&format!("{name}:{line}: differs"));
+        fs::remove_file(&path).unwrap();
+        refused(&format!("{name} is missing"));
+        fs::write(&path, good).unwrap();
+    }
+    for name in ["assets/bench-old.svg", "assets/tables/bench-old.md"] {
+        fs::write(out.join(name), "old").unwrap();
+        refused(&format!("{name} is not part of the report"));
+        fs::remove_file(out.join(name)).unwrap();
+    }
+    fs::remove_file(out.join("assets/bench-made-up-0.dark.svg")).unwrap();
+    refused("bench-made-up-0.dark.svg is missing");
+    let output = command(&report, &out);
+    assert!(output.status.success(), "{output:?}");
+    assert!(command(&["check"], &out).status.success());
+}
+
+#[test]
 fn five_thousand_cases_in_one_group_become_a_report() {
     check(1, 1_250, 4);
 }
