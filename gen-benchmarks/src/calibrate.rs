@@ -1,6 +1,6 @@
 //! Measures the gate itself: on equal builds it must stay silent, and more work it must find.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc::{Receiver, Sender};
@@ -39,9 +39,9 @@ pub(crate) const CALIBRATE_HELP: &str = "\
 Builds HEAD once and compares it with itself: whole runs of the gate, which must not fail, then runs
 in which one side does a part of its iterations again, which must be found. With --busy this is done
 while another process keeps a core busy, and added to what is stored; with --relinked only builds that
-are linked in other orders are compared, in place of what is stored of them. The result is stored in
-assets/calibration.json; `report` makes a section of it, and `gate` holds no case to a limit below
-its noise floor.
+are linked in other orders are compared, in place of what is stored of them; with --proofs only the
+instructions that more work takes are counted again. The result is stored in assets/calibration.json;
+`report` makes a section of it, and `gate` holds no case to a limit below its noise floor.
 
 Examples:
   gen-benchmarks calibrate                          60 cases, 10 runs, +0.5, 1, 2, 5 and 10 % of work
@@ -74,6 +74,10 @@ pub(crate) struct Calibrate {
     /// Only compare builds that are linked in other orders, and add the outcome in the same way.
     #[arg(long, conflicts_with = "busy")]
     relinked: bool,
+    /// Only count again by valgrind what more work executes, of the cases that were linked in other
+    /// orders; needs no quiet machine.
+    #[arg(long, conflicts_with_all = ["busy", "relinked"])]
+    proofs: bool,
     /// The file to write [default: assets/calibration.json of the workspace].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -132,7 +136,7 @@ pub(crate) fn execute(workspace: &Workspace, arguments: &Calibrate) -> Result<Ex
         extra: 0.0,
     };
     let environment = Environment::capture(&workspace.root);
-    let before = match arguments.busy || arguments.relinked {
+    let before = match arguments.busy || arguments.relinked || arguments.proofs {
         true => there(&out, &environment)?,
         false => None,
     };
@@ -215,6 +219,10 @@ impl Calibrator<'_> {
             let conditions = &mut self.calibration.conditions;
             conditions.retain(|condition| condition.name != busy.name);
             conditions.push(busy);
+            return Ok(());
+        }
+        if self.arguments.proofs {
+            self.proofs();
             return Ok(());
         }
         if self.arguments.relinked {
@@ -536,15 +544,19 @@ impl Calibrator<'_> {
         // So many that what a process does beside them, which differs by hundreds, is nothing.
         let iterations = 10_000;
         let more = (f64::from(iterations) * (1.0 + percent / 100.0)).round() as u32;
-        self.calibration.proofs.clear();
-        for pair in self.to_relink(&pairs) {
+        let Calibration {
+            proofs, relinked, ..
+        } = &mut self.calibration;
+        proofs.clear();
+        let relinked: HashSet<&CaseId> = relinked.iter().map(|one| &one.case).collect();
+        for pair in pairs.iter().filter(|pair| relinked.contains(pair.case)) {
             let count = |iterations| {
                 instructions::served(pair.suites[0], pair.binaries[0], pair.case, iterations)
             };
             if let (Some(none), Some(base), Some(head)) = (count(0), count(iterations), count(more))
                 && base > none
             {
-                self.calibration.proofs.push(Proof {
+                proofs.push(Proof {
                     case: pair.case.clone(),
                     asked: f64::from(more) / f64::from(iterations) - 1.0,
                     executed: head.saturating_sub(none) as f64 / (base - none) as f64 - 1.0,
