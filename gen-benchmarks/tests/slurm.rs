@@ -107,6 +107,7 @@ impl Cluster {
         // Held until both are known, so that they differ.
         let free = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let [control, node] = free.each_ref().map(|one| one.local_addr().unwrap().port());
+        // What is requeued waits until its credential has expired, two minutes unless said otherwise.
         let configuration = format!(
             "ClusterName=bench
 SlurmctldHost={host}(127.0.0.1)
@@ -115,7 +116,7 @@ SlurmdPort={node}
 SlurmUser={user}
 SlurmdUser={user}
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge.sock
+AuthInfo=cred_expire=5,socket={folder}/munge.sock
 CredType=cred/munge
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
@@ -231,13 +232,11 @@ PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
         fs::read_to_string(self.path(&format!("log-{number}"))).unwrap_or_default()
     }
 
-    /// Lets a task start at once that was requeued; SLURM waits two minutes otherwise.
-    fn hurry(&self, job: &str) {
-        self.wait(job, "PENDING");
-        self.ask(
-            "scontrol",
-            &["update", &format!("JobId={job}"), "StartTime=now"],
-        );
+    /// Puts a task back into the queue, as soon as that can be done with one that is ending.
+    #[track_caller]
+    fn requeue(&self, job: &str) {
+        let requeued = || self.run("scontrol", &["requeue", job]).status.success();
+        assert!(soon(PATIENCE, requeued), "{job}: {}", self.log(job));
     }
 
     fn shard(&self, array: &str, name: &str) -> PathBuf {
@@ -348,8 +347,7 @@ fn array_of_shards_is_stopped_goes_on_and_is_merged_when_all_are_there() {
     cluster.ask("scancel", &[&format!("{array}_2")]);
     cluster.wait_for_part(&first, &cluster.shard(&array, "shard-1.jsonl"));
     // As when a node is needed for something else.
-    cluster.ask("scontrol", &["requeue", &first]);
-    cluster.hurry(&first);
+    cluster.requeue(&first);
     cluster.wait(&first, "COMPLETED");
     assert_eq!(cluster.fact(&first, "Restarts"), "1");
 
@@ -370,8 +368,7 @@ fn array_of_shards_is_stopped_goes_on_and_is_merged_when_all_are_there() {
     cluster.ask("scancel", &[&second]);
     cluster.wait(&second, "CANCELLED");
     let begun = processes(&record).unwrap();
-    cluster.ask("scontrol", &["requeue", &second]);
-    cluster.hurry(&second);
+    cluster.requeue(&second);
     cluster.wait(&second, "COMPLETED");
     let whole = processes(&record).unwrap();
     assert!(begun.len() < whole.len() && whole.starts_with(&begun));
