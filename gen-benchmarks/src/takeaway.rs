@@ -52,6 +52,10 @@ fn range(table: &Table) -> Option<String> {
     let mut ranking = table.ranking(table.inputs.last()?);
     let (least, shortest) = ranking.next()?;
     let (most, longest) = ranking.last()?;
+    // As in all other takeaways, one process supports no sentence.
+    if shortest.processes.len() < 2 {
+        return None;
+    }
     let time = |measured: &Measured| interval(Unit::Duration, &measured.time);
     Some(format!(
         "{} takes least, {}, and {} most, {}. They are in no group together and may do different things, so none is called the fastest.",

@@ -681,7 +681,11 @@ fn bad_arguments_are_named_with_what_to_do() {
         .output()
         .unwrap();
     ended(&output, 2, &["run inside a Cargo workspace"]);
-    ended(&lab.check(), 2, &["cannot read", "benchmarks.jsonl"]);
+    ended(
+        &lab.check(),
+        2,
+        &["there is no report in", "benchmarks.jsonl"],
+    );
 
     // Git sees no repository.
     let output = lab

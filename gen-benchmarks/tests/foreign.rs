@@ -470,6 +470,30 @@ fn workspace_that_cannot_be_measured_is_told_why() {
 }
 
 #[test]
+fn shards_of_criterions_own_benchmarks_are_merged() {
+    let Some((_turn, folder)) = workspace() else {
+        return;
+    };
+    let out = tempfile::tempdir().unwrap();
+    let path = |name: &str| out.path().join(name).to_str().unwrap().to_owned();
+    let run = |arguments: &[&str]| command(PROGRAM, folder, arguments).output().unwrap();
+    let records = ["1.jsonl", "2.jsonl"].map(path);
+    for (shard, records) in ["1/2", "2/2"].into_iter().zip(&records) {
+        let mut arguments = vec!["run", "--shard", shard, "--records", records];
+        arguments.extend(["--profile", "quick", "--count", "1", "--filter", "sum"]);
+        arguments.push("--allow-unknown-commit");
+        ended(&run(&arguments), 0, &[]);
+    }
+    let all = path("all.jsonl");
+    let merged = run(&["merge", &records[0], &records[1], "--out", &all]);
+    ended(&merged, 0, &["6 cases of 2 shards"]);
+    let site = path("site");
+    ended(&run(&["report", "--records", &all, "--out", &site]), 0, &[]);
+    let page = fs::read_to_string(out.path().join("site/BENCHMARKS.md")).unwrap();
+    assert!(!page.contains("nstructions are not counted"), "{page}");
+}
+
+#[test]
 fn policy_that_is_written_fits_and_is_never_replaced() {
     let Some((_turn, folder)) = workspace() else {
         return;
