@@ -160,8 +160,10 @@ struct Standing<'a> {
 /// Groups with others from which on a series has standings worth telling.
 const ENTRIES: usize = 3;
 
-/// What a series loses at least where that is worth telling.
+/// What a series loses at least where that is worth telling, and how far apart the ends of the
+/// interval may be: with the digits of `1× (1..4)` a reader learns nothing.
 const LOSS: f64 = 1.05;
+const LOSS_SPAN: f64 = 2.0;
 
 /// Of the series that are most often among the fastest: how often they are, and where they lose most.
 fn losses(tables: &[&Table]) -> Vec<String> {
@@ -181,7 +183,10 @@ fn losses(tables: &[&Table]) -> Vec<String> {
         let Some((standing, (fastest, factor))) = worst else {
             continue;
         };
-        if standings.len() < ENTRIES || wins == 0 || factor.low < LOSS {
+        if standings.len() < ENTRIES || wins == 0 {
+            continue;
+        }
+        if factor.low < LOSS || factor.high > LOSS_SPAN * factor.low {
             continue;
         }
         let cases = [series, *fastest].map(|series| standing.table.case(series, standing.input));

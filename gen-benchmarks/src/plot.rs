@@ -239,10 +239,13 @@ fn subtitle(report: &Report, table: &Table, kind: Kind, has_fit: bool, most: usi
     let processes = report.run.processes;
     let group = &table.info.group;
     let time = format!("time {}", table.of());
-    let median = format!(
-        "median of {processes} processes with {:.0} % interval",
-        (report.confidence * 100.0).floor()
-    );
+    let median = match processes {
+        1 => "of one process".to_owned(),
+        _ => format!(
+            "median of {processes} processes with {:.0} % interval",
+            (report.confidence * 100.0).floor()
+        ),
+    };
     let lower = "lower is better";
     let mut parts = match kind {
         Kind::Launches => vec![
