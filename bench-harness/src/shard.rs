@@ -1000,27 +1000,19 @@ mod tests {
         );
         check(
             |parts| header(&mut parts[2]).shard = None,
-            &[
-                ("s1:1", "of 3 shards 3 is missing"),
-                ("s3:1", "the record is no shard"),
-            ],
+            // It may be the missing one.
+            &[("s3:1", "the record is no shard")],
         );
         check(
             |parts| drop(parts[0].read.entries.remove(0)),
-            &[
-                ("s1:1", "does not begin with a run"),
-                ("s2:1", "of 3 shards 1 is missing"),
-            ],
+            &[("s1:1", "does not begin with a run")],
         );
         check(
             |parts| {
                 let shard = header(&mut parts[2]).shard.as_mut().unwrap();
                 (shard.number, shard.of) = (4, 3);
             },
-            &[
-                ("s1:1", "of 3 shards 3 is missing"),
-                ("s3:1", "there is no shard 4 of 3"),
-            ],
+            &[("s3:1", "there is no shard 4 of 3")],
         );
     }
 
