@@ -288,7 +288,7 @@ fn shards_of_which_nothing_is_counted_need_no_word_on_counting() {
     assert!(output.status.success(), "{output:?}");
     let page = report(&desk);
     assert!(
-        page.contains("2 cases in 1 groups") && !page.contains("Instructions are"),
+        page.contains("2 cases in 1 group,") && !page.contains("Instructions are"),
         "{page}"
     );
 }
