@@ -544,12 +544,20 @@ impl Calibrator<'_> {
         // So many that what a process does beside them, which differs by hundreds, is nothing.
         let iterations = 10_000;
         let more = (f64::from(iterations) * (1.0 + percent / 100.0)).round() as u32;
-        let Calibration {
-            proofs, relinked, ..
-        } = &mut self.calibration;
+        let relinked = self.calibration.relinked.iter().map(|one| &one.case);
+        let relinked: HashSet<&CaseId> = relinked.collect();
+        let chosen: Vec<Pair<'_>> = match relinked.is_empty() {
+            // They cannot be linked again here.
+            true => self.to_relink(&pairs),
+            false => pairs
+                .iter()
+                .copied()
+                .filter(|pair| relinked.contains(pair.case))
+                .collect(),
+        };
+        let proofs = &mut self.calibration.proofs;
         proofs.clear();
-        let relinked: HashSet<&CaseId> = relinked.iter().map(|one| &one.case).collect();
-        for pair in pairs.iter().filter(|pair| relinked.contains(pair.case)) {
+        for pair in chosen {
             let count = |iterations| {
                 instructions::served(pair.suites[0], pair.binaries[0], pair.case, iterations)
             };

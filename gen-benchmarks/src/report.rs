@@ -154,10 +154,11 @@ impl Report {
         }
         // Files may take turns at a section; the page has each once.
         let mut sections: HashMap<String, usize> = HashMap::new();
-        groups.sort_by_cached_key(|table: &Table| {
+        for table in &groups {
             let next = sections.len();
-            *sections.entry(table.info.section.clone()).or_insert(next)
-        });
+            sections.entry(table.info.section.clone()).or_insert(next);
+        }
+        groups.sort_by_key(|table: &Table| sections[&table.info.section]);
         if groups.is_empty() {
             bail!("the record holds no groups; measure them with `gen-benchmarks run`");
         }

@@ -629,7 +629,7 @@ function sortBy(key) {
 
 /**
  * How many more rows a reader gets who asks for them: with 5,000 in view a key in the search box takes
- * over a second, with these a tenth (headless Chromium, 2-core x86-64 VM, 2026-11).
+ * over a second (headless Chromium, 2-core x86-64 VM, 2026-11).
  */
 const MORE_ROWS = 500;
 
