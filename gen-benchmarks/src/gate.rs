@@ -2,9 +2,9 @@
 //!
 //! Equal binaries are not run. Others are linked again with their code in the same order, and every case
 //! is launched in both until its time is decided, and what it allocates and executes is counted. What
-//! looks slower is measured again on freshly linked layouts. What runs on several threads is timed twice: kept on one core for its
-//! overhead, and free for what its users wait. Benchmarks of criterion's own, which know no turns, are
-//! judged by whole processes.
+//! looks slower is measured again on freshly linked layouts. What runs on several threads is timed twice:
+//! kept on one core for its overhead, and free for what its users wait. Benchmarks of criterion's own, which
+//! know no turns, are judged by whole processes.
 
 use std::collections::{HashMap, hash_map::Entry};
 use std::path::PathBuf;
