@@ -81,13 +81,10 @@ fn root() -> &'static Path {
 struct Reader {
     home: PathBuf,
     folder: PathBuf,
+    target: PathBuf,
 }
 
 impl Reader {
-    fn target(&self) -> PathBuf {
-        self.home.with_extension("target")
-    }
-
     /// Runs commands in the folder that those before left it in; what they print goes together.
     fn run(&mut self, commands: &str) -> Output {
         let ends_in = self.home.join("folder");
@@ -104,7 +101,7 @@ impl Reader {
             ))
             .current_dir(&self.folder)
             .env("PATH", std::env::join_paths(path).unwrap())
-            .env("CARGO_TARGET_DIR", self.target())
+            .env("CARGO_TARGET_DIR", &self.target)
             .env("CARGO_NET_OFFLINE", "true")
             // Most of the time would be that of the compiler.
             .env("CARGO_PROFILE_BENCH_OPT_LEVEL", "0")
@@ -129,12 +126,12 @@ fn commands_and_files_of_the_tutorial_do_what_it_says() {
     let page = fs::read_to_string(root().join("docs/tutorial.md")).unwrap();
     assert!(page.contains(CLONE));
     let page = page.replace(CLONE, root().to_str().unwrap());
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tutorial");
-    let _ = fs::remove_dir_all(&home);
-    fs::create_dir_all(&home).unwrap();
+    // Out of this repository: below its folder everything would be part of its workspace.
+    let home = tempfile::tempdir().unwrap();
     let mut reader = Reader {
-        folder: home.clone(),
-        home,
+        home: home.path().to_owned(),
+        folder: home.path().to_owned(),
+        target: home.path().join("target"),
     };
     let mut said = String::new();
     let mut run = 0;
@@ -156,7 +153,9 @@ fn commands_and_files_of_the_tutorial_do_what_it_says() {
                 run += 1;
             }
             Block::Printed(expected) => {
-                assert_eq!(missing(&expected, &said), None, "is not printed:\n{said}");
+                if let Some(line) = missing(&expected, &said) {
+                    panic!("{line:?} is not printed:\n{said}");
+                }
             }
             Block::File(name, text) => {
                 fs::write(reader.folder.join(name), text).unwrap();
@@ -175,7 +174,7 @@ fn commands_and_files_of_the_tutorial_do_what_it_says() {
         page.contains("| elements | series | time an iteration ↓ |"),
         "{page}"
     );
-    let filtered = reader.target().join("gen-benchmarks/report/BENCHMARKS.md");
+    let filtered = reader.target.join("gen-benchmarks/report/BENCHMARKS.md");
     let page = fs::read_to_string(filtered).unwrap();
     assert!(page.contains("| allocs ↓ | bytes ↓ | peak ↓ |"), "{page}");
 }
