@@ -16,6 +16,7 @@ use bench_harness::stats;
 use serde::{Deserialize, Serialize};
 
 use crate::confirm;
+use crate::relink;
 use crate::report::ASSETS;
 
 /// The file of the published calibration, beside the record.
@@ -529,7 +530,7 @@ fn suspected(pool: &Pool, test: Test, looks: &[usize], random: &mut oorandom::Ra
 
 /// What fresh launches say, as those of layouts.
 fn confirmed(pool: &Pool, test: Test, random: &mut oorandom::Rand32) -> Verdict {
-    let mut layouts: Vec<Vec<f64>> = vec![Vec::new(); confirm::LAYOUTS];
+    let mut layouts: Vec<Vec<f64>> = vec![Vec::new(); relink::LAYOUTS];
     for rounds in confirm::ROUNDS {
         for layout in &mut layouts {
             layout.extend((layout.len()..rounds).map(|_| draw(pool, random)));

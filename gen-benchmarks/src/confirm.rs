@@ -17,15 +17,8 @@ use bench_harness::sequential::{Judged, Test};
 use bench_harness::{shuffle, stats};
 
 use crate::pairing::{self, Patience, Stop};
-use crate::relink::{self, Functions};
+use crate::relink::{self, Functions, LAYOUTS};
 use crate::trial::{Method, Pair, Trial, Values};
-
-/// Layouts of each build: enough that what a single one does to a time averages out, and few enough
-/// to be linked and launched several times within [`PATIENCE`].
-///
-/// Of so many launches, more layouts with fewer launches of each say more: with 16 layouts the test
-/// has 9 degrees of freedom and asks for 4.3 standard errors, with 32 it has 19 and asks for 3.2.
-pub(crate) const LAYOUTS: usize = 32;
 
 /// Launches of every pair of layouts after which the test looks.
 pub(crate) const ROUNDS: [usize; 4] = [3, 5, 9, 13];
@@ -85,7 +78,13 @@ impl Layouts {
         let outs =
             ["base", "head"].map(|side| self.folder.path().join(format!("alike-{number}-{side}")));
         let functions = Functions::of(binaries)?;
-        relink::relink_alike(binaries, &functions, self.seed as u32, [&outs[0], &outs[1]])?;
+        relink::relink_alike(
+            binaries,
+            &functions,
+            self.seed as u32,
+            0,
+            [&outs[0], &outs[1]],
+        )?;
         Ok(outs)
     }
 
@@ -185,8 +184,8 @@ fn link(
     let functions = Functions::of(binaries)?;
     let one = |layout: usize| {
         let outs = ["base", "head"].map(|side| folder.join(format!("{number}-{layout}-{side}")));
-        let seed = (seed as u32).wrapping_mul(1_000) + layout as u32;
-        relink::relink_alike(binaries, &functions, seed, [&outs[0], &outs[1]])?;
+        let seed = (seed as u32).wrapping_add(1);
+        relink::relink_alike(binaries, &functions, seed, layout, [&outs[0], &outs[1]])?;
         Ok(outs)
     };
     let half = LAYOUTS / 2;
