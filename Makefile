@@ -74,6 +74,8 @@ gate:
 
 # How often the gate errs on this machine, and what it finds; takes about an hour.
 calibrate:
-	cargo run -p gen-benchmarks -- calibrate --bench micro intern arena dag
+	cargo run -p gen-benchmarks -- calibrate --bench micro intern arena dag \
+		--edit 'engine/src/execution.rs:fn walk(dag' \
+		--edit 'engine/src/shape.rs:let mut graph = IdBuilder::with_capacity_in'
 	cargo run -p gen-benchmarks -- calibrate --bench micro intern arena dag --busy
 	cargo run -p gen-benchmarks -- report --records assets/benchmarks.jsonl

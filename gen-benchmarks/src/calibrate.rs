@@ -1,6 +1,7 @@
 //! Measures the gate itself: on equal builds it must stay silent, and more work it must find.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc::{Receiver, Sender};
@@ -27,7 +28,7 @@ use crate::peers::{self, Peers};
 use crate::publish;
 use crate::relink::{self, Functions};
 use crate::report::ASSETS;
-use crate::revision::Revisions;
+use crate::revision::{Edit, Revisions};
 use crate::runner::{self, Signal};
 use crate::trial::{Clock, LOOKS, Method, Pair, Trial};
 use crate::workspace::{Binary, Defined, Workspace};
@@ -47,6 +48,7 @@ Examples:
   gen-benchmarks calibrate                          60 cases, 10 runs, +0.5, 1, 2, 5 and 10 % of work
   gen-benchmarks calibrate --busy                   the same beside a busy process, added to it
   gen-benchmarks calibrate --relinked               other link orders again, added to it
+  gen-benchmarks calibrate --relinked --edit 'src/lib.rs:fn parse('
   gen-benchmarks calibrate --cases 10 --suites 2 --bench parser --out calibration.json";
 
 #[derive(Args, Clone)]
@@ -74,6 +76,10 @@ pub(crate) struct Calibrate {
     /// Only compare builds that are linked in other orders, and add the outcome in the same way.
     #[arg(long, conflicts_with = "busy")]
     relinked: bool,
+    /// Also compare with builds that have up to 48 bytes more in a function, which are jumped over: after
+    /// the first line of FILE with TEXT in it; may be given several times, for x86-64 only.
+    #[arg(long = "edit", value_name = "FILE:TEXT", conflicts_with_all = ["busy", "proofs"])]
+    edits: Vec<Edit>,
     /// Only count again by valgrind what more work executes, of the cases that were linked in other
     /// orders; needs no quiet machine.
     #[arg(long, conflicts_with_all = ["busy", "relinked"])]
@@ -88,6 +94,9 @@ pub(crate) struct Calibrate {
 /// Cases that are linked in other orders, and pairs of builds of each.
 const RELINKED_CASES: usize = 4;
 const RELINKED_PAIRS: usize = 36;
+
+/// Bytes that edits put into functions. Six pairs of builds are compared for each.
+const SKIPPED_BYTES: [u32; 6] = [4, 8, 16, 24, 32, 48];
 
 /// How often the gate is run on launches drawn from those that were measured.
 const RESAMPLED: u64 = 20_000;
@@ -116,6 +125,12 @@ pub(crate) fn execute(workspace: &Workspace, arguments: &Calibrate) -> Result<Ex
         .any(|percent| !(0.0..=1_000.0).contains(percent))
     {
         bail!("--inject takes percents from 0 to 1000, as in 0.5,1,2");
+    }
+    if !arguments.edits.is_empty() && !cfg!(target_arch = "x86_64") {
+        bail!("--edit writes instructions of x86-64, and this is another machine");
+    }
+    for edit in &arguments.edits {
+        edit.source(&workspace.root, 0)?;
     }
     let plan = arguments.judging.plan(workspace, HashMap::new())?;
     let revisions = Revisions::of(workspace)?;
@@ -151,6 +166,7 @@ pub(crate) fn execute(workspace: &Workspace, arguments: &Calibrate) -> Result<Ex
         alone: HashMap::new(),
         plan,
         builds,
+        revisions: &revisions,
         arguments,
         signals: &signals,
         commit: environment.commit.clone(),
@@ -204,6 +220,7 @@ struct Calibrator<'r> {
     alone: HashMap<CaseId, u64>,
     plan: Plan,
     builds: Builds,
+    revisions: &'r Revisions,
     arguments: &'r Calibrate,
     signals: &'r (Sender<Signal>, Receiver<Signal>),
     commit: Option<String>,
@@ -444,88 +461,123 @@ impl Calibrator<'_> {
             .unwrap_or_default()
     }
 
-    /// Compares builds of the same source that are linked in other orders, and such in which one
-    /// side does more.
+    /// Compares builds of the same source that are linked in other orders, such in which one side
+    /// does more, and such of edited source.
     fn relinked(&mut self) -> Result<()> {
-        let patience = self.patience();
         let (pairs, _) = gate::matched(&self.plan, &self.builds.suites)?;
-        let mut relinked = Vec::new();
-        let folder =
-            tempfile::tempdir_in(&self.builds.scratch).context("cannot create a folder")?;
-        let mut links = 0;
-        let mut link = |binary: &Path| -> Result<PathBuf> {
-            links += 1;
-            let out = folder.path().join(format!("layout-{links}"));
-            let seed = (self.plan.seed as u32).wrapping_add(900_000 + links);
-            relink::relink(binary, seed, &out).map(|()| out)
-        };
-        let alike = |pair: &Pair<'_>, attempt: usize| -> Result<[PathBuf; 2]> {
-            let outs = ["base", "head"].map(|side| folder.path().join(format!("{attempt}-{side}")));
-            let binaries = pair.built();
-            let functions = Functions::of(binaries)?;
-            let seed = (self.plan.seed as u32).wrapping_add(7);
-            relink::relink_alike(binaries, &functions, seed, attempt, [&outs[0], &outs[1]])?;
-            Ok(outs)
-        };
         let cases = self.to_relink(&pairs);
-        let mut layouts = Layouts::new(&self.builds.scratch, self.plan.seed)?;
-        for (extra, tries, what) in [
-            (0.0, RELINKED_PAIRS, "the order of linking"),
-            (
-                0.01,
-                RELINKED_PAIRS / 2,
-                "the order of linking, and 1 % more work",
-            ),
-        ] {
-            // In orders of their own, and in the same.
-            let mut linked: Vec<[[PathBuf; 2]; 2]> = Vec::new();
-            for &pair in &cases {
-                eprintln!("{what}: {}", pair.case);
-                let mut row = Relinked {
-                    what: what.to_owned(),
-                    case: pair.case.clone(),
-                    own: Tried::default(),
-                    suspected: Tried::default(),
-                    confirmed: Tried::default(),
-                    longest_s: 0.0,
-                };
-                for attempt in 0..tries {
-                    if linked.len() <= attempt {
-                        let [base, head] = pair.built();
-                        let mut both = || Ok([[link(base)?, link(head)?], alike(&pair, attempt)?]);
-                        match both() {
-                            Ok(both) => linked.push(both),
-                            Err(error) => {
-                                let error: anyhow::Error = error;
-                                eprintln!("not linked in other orders: {error:#}");
-                                return Ok(());
-                            }
-                        }
-                    }
-                    let [own, same] = linked[attempt].each_ref().map(|[base, head]| Pair {
-                        layouts: Some([base, head]),
-                        ..pair
-                    });
-                    let method = Method {
-                        core: self.plan.core,
-                        best_clock: self.plan.best_clock,
-                        looks: LOOKS.to_vec(),
-                        test: Test::suspicion(),
-                        seed: self.plan.seed + 5_000 + attempt as u64,
-                        extra,
-                        both_clocks: false,
-                    };
-                    match row.attempt([own, same], &method, &mut layouts, &patience) {
-                        Ok(()) => {}
-                        Err(Stop::Interrupted) => return Err(gate::Stopped.into()),
-                        Err(Stop::Broken { reason, .. }) => bail!("{}: {reason}", pair.case),
-                    }
+        let Some(first) = cases.first() else {
+            return Ok(());
+        };
+        let scratch = &self.builds.scratch;
+        let folder = tempfile::tempdir_in(scratch).context("cannot create a folder")?;
+        if let Err(error) = relink::relink(first.built()[0], 0, &folder.path().join("tried")) {
+            eprintln!("not linked in other orders: {error:#}");
+            return Ok(());
+        }
+        let rows = |what: &str| -> Vec<Relinked> {
+            let rows = cases.iter().map(|pair| Relinked::new(what, pair.case));
+            rows.collect()
+        };
+        let mut equal = rows("the order of linking");
+        self.try_layouts(&mut equal, &cases, 0.0, 0..RELINKED_PAIRS)?;
+        let mut more = rows("the order of linking, and 1 % more work");
+        self.try_layouts(&mut more, &cases, 0.01, 0..RELINKED_PAIRS / 2)?;
+        let mut edited = Vec::new();
+        if !self.arguments.edits.is_empty() {
+            edited = rows("4 to 48 bytes more, which are skipped");
+            self.try_edits(&mut edited, &cases)?;
+        }
+        self.calibration.relinked = [equal, more, edited].concat();
+        self.calibration.relinked_at.clone_from(&self.commit);
+        Ok(())
+    }
+
+    /// Compares the base with builds that have some bytes more in a function.
+    fn try_edits(&self, rows: &mut [Relinked], cases: &[Pair<'_>]) -> Result<()> {
+        let mut inputs = self.arguments.judging.inputs();
+        // All cases are of one binary.
+        inputs.targets.clear();
+        for pair in cases {
+            let binary = &pair.suites[0].binaries[pair.binaries[0]];
+            inputs.targets.push(binary.target.clone());
+        }
+        let attempts = RELINKED_PAIRS / SKIPPED_BYTES.len();
+        for (number, bytes) in SKIPPED_BYTES.into_iter().enumerate() {
+            let [base, _] = &self.builds.sides;
+            let side = self.revisions.edited(base, &self.arguments.edits, bytes)?;
+            let built = self.revisions.build(&side, "edited", &inputs);
+            let suite = gate_command::interrupted_first(built, self.signals)?;
+            let edited = |pair: &Pair<'_>| {
+                let mut cases = suite.cases.iter();
+                let case = cases.find(|defined| defined.info.case == *pair.case);
+                case.with_context(|| format!("{} is not in the edited build", pair.case))
+            };
+            let edited: Vec<&Defined> = cases.iter().map(edited).collect::<Result<_>>()?;
+            let pairs: Vec<Pair<'_>> = cases
+                .iter()
+                .zip(edited)
+                .map(|(pair, edited)| Pair {
+                    suites: [pair.suites[0], &suite],
+                    binaries: [pair.binaries[0], edited.binary],
+                    ..*pair
+                })
+                .collect();
+            self.try_layouts(
+                rows,
+                &pairs,
+                0.0,
+                number * attempts..(number + 1) * attempts,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Judges pairs of one binary as the gate does, every time on layouts of its own.
+    fn try_layouts(
+        &self,
+        rows: &mut [Relinked],
+        pairs: &[Pair<'_>],
+        extra: f64,
+        attempts: Range<usize>,
+    ) -> Result<()> {
+        let [base, head] = pairs[0].built();
+        let functions = Functions::of([base, head])?;
+        let scratch = &self.builds.scratch;
+        for attempt in attempts {
+            eprintln!("{}, pair {}", rows[0].what, attempt + 1);
+            let seed = self.plan.seed.wrapping_add(900_000 + attempt as u64);
+            let folder = tempfile::tempdir_in(scratch).context("cannot create a folder")?;
+            let [own, same] = ["own", "same"].map(|order| {
+                ["base", "head"].map(|side| folder.path().join(format!("{order}-{side}")))
+            });
+            for (side, (binary, out)) in [base, head].into_iter().zip(&own).enumerate() {
+                relink::relink(binary, (2 * seed + side as u64) as u32, out)?;
+            }
+            let outs = same.each_ref().map(PathBuf::as_path);
+            relink::relink_alike([base, head], &functions, seed as u32, attempt, outs)?;
+            let mut layouts = Layouts::new(scratch, seed)?;
+            let method = Method {
+                core: self.plan.core,
+                best_clock: self.plan.best_clock,
+                looks: LOOKS.to_vec(),
+                test: Test::suspicion(),
+                seed: self.plan.seed + 5_000 + attempt as u64,
+                extra,
+                both_clocks: false,
+            };
+            for (row, pair) in rows.iter_mut().zip(pairs) {
+                let linked = [&own, &same].map(|[base, head]| Pair {
+                    layouts: Some([base, head]),
+                    ..*pair
+                });
+                match row.attempt(linked, &method, &mut layouts, &self.patience()) {
+                    Ok(()) => {}
+                    Err(Stop::Interrupted) => return Err(gate::Stopped.into()),
+                    Err(Stop::Broken { reason, .. }) => bail!("{}: {reason}", pair.case),
                 }
-                relinked.push(row);
             }
         }
-        self.calibration.relinked = relinked;
-        self.calibration.relinked_at.clone_from(&self.commit);
         Ok(())
     }
 
@@ -746,6 +798,17 @@ impl Launches {
 }
 
 impl Relinked {
+    fn new(what: &str, case: &CaseId) -> Self {
+        Self {
+            what: what.to_owned(),
+            case: case.clone(),
+            own: Tried::default(),
+            suspected: Tried::default(),
+            confirmed: Tried::default(),
+            longest_s: 0.0,
+        }
+    }
+
     /// Judges a case as the gate does, and in orders of their own beside it. What has more to do is
     /// confirmed however it looked.
     ///

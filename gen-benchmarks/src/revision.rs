@@ -9,6 +9,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -148,6 +149,31 @@ impl Revisions {
         }
     }
 
+    /// A commit like that of `side` but for bytes in functions that are jumped over, which no branch
+    /// leads to.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is no such function, and when git does.
+    pub(crate) fn edited(&self, side: &Side, edits: &[Edit], bytes: u32) -> Result<Side> {
+        self.check_out(&side.commit)?;
+        let tree = self.tree();
+        for edit in edits {
+            let root = tree.join(&self.prefix);
+            let file = root.join(&edit.file);
+            std::fs::write(&file, edit.source(&root, bytes)?)
+                .with_context(|| format!("cannot write {}", file.display()))?;
+        }
+        let author = ["-c", "user.name=gen-benchmarks", "-c", "user.email="];
+        let commit = ["commit", "--quiet", "--all", "--no-verify", "--no-gpg-sign"];
+        let message = ["--message", "Bytes that are skipped"];
+        git(&tree, author.into_iter().chain(commit).chain(message))?;
+        Ok(Side {
+            name: format!("{} and {bytes} skipped bytes", side.name),
+            commit: git(&tree, ["rev-parse", "HEAD"])?,
+        })
+    }
+
     /// Builds the bench targets of a commit and keeps their binaries as those of `label`.
     pub(crate) fn build(&self, side: &Side, label: &str, inputs: &Inputs) -> Result<Suite> {
         let short = short(&side.commit);
@@ -256,6 +282,55 @@ impl Revisions {
     }
 }
 
+/// Where bytes are put into a function.
+#[derive(Clone, Debug)]
+pub(crate) struct Edit {
+    /// A source file, from the workspace's root.
+    file: PathBuf,
+    /// In the line that they come after.
+    text: String,
+}
+
+impl FromStr for Edit {
+    type Err = String;
+
+    fn from_str(edit: &str) -> Result<Self, String> {
+        match edit.split_once(':') {
+            Some((file, text)) if !file.is_empty() && !text.is_empty() => Ok(Self {
+                file: file.into(),
+                text: text.to_owned(),
+            }),
+            _ => Err("a file and a text in it are needed, as in 'src/lib.rs:fn parse('".to_owned()),
+        }
+    }
+}
+
+impl Edit {
+    /// The source below `root`, with bytes that are jumped over.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it has no such line.
+    pub(crate) fn source(&self, root: &Path, bytes: u32) -> Result<String> {
+        let file = self.file.display();
+        let source = std::fs::read_to_string(root.join(&self.file))
+            .with_context(|| format!("--edit: cannot read {file}"))?;
+        let mut lines: Vec<&str> = source.lines().collect();
+        let place = lines.iter().position(|line| line.contains(&self.text));
+        let place = place.with_context(|| {
+            format!(
+                "--edit: {file} has no line with `{}` to put bytes after",
+                self.text
+            )
+        })?;
+        let skipped = format!(
+            "unsafe {{ ::core::arch::asm!(\"jmp 77f\", \".skip {bytes}, 0x90\", \"77:\", options(nomem, nostack, preserves_flags)) }};"
+        );
+        lines.insert(place + 1, &skipped);
+        Ok(lines.join("\n") + "\n")
+    }
+}
+
 /// Gives files of a fresh checkout the times that they had in the one before, where they hold the
 /// same, since cargo builds again what is newer than what it built.
 ///
@@ -331,6 +406,26 @@ pub(crate) fn git<A: AsRef<OsStr>>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn edit_puts_bytes_after_the_first_line_with_its_text() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.rs"), "fn a() {\n}\nfn a() {}\n").unwrap();
+        let source = |edit: &str| edit.parse::<Edit>().unwrap().source(folder.path(), 16);
+        let edited = source("a.rs:fn a(").unwrap();
+        let [before, skipped, rest] = *edited.splitn(3, '\n').collect::<Vec<_>>() else {
+            panic!("{edited}")
+        };
+        assert_eq!((before, rest), ("fn a() {", "}\nfn a() {}\n"));
+        assert!(skipped.contains(".skip 16,"), "{skipped}");
+        let error = source("a.rs:fn b(").unwrap_err().to_string();
+        assert!(error.contains("a.rs has no line with `fn b(`"), "{error}");
+        let error = source("b.rs:fn b(").unwrap_err().to_string();
+        assert!(error.contains("cannot read b.rs"), "{error}");
+        for wrong in ["", "a.rs", "a.rs:", ":fn"] {
+            assert!(wrong.parse::<Edit>().is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn file_keeps_its_time_over_checkouts_as_long_as_it_holds_the_same() {
