@@ -31,7 +31,7 @@ use crate::report::ASSETS;
 use crate::revision::{Edit, Revisions};
 use crate::runner::{self, Signal};
 use crate::trial::{Clock, LOOKS, Method, Pair, Trial};
-use crate::workspace::{Binary, Defined, Workspace};
+use crate::workspace::{Binary, Defined, Suite, Workspace};
 
 /// The first argument of this program when it only keeps a core busy.
 pub(crate) const KEEP_BUSY: &str = "keep-busy";
@@ -95,7 +95,8 @@ pub(crate) struct Calibrate {
 const RELINKED_CASES: usize = 4;
 const RELINKED_PAIRS: usize = 36;
 
-/// Bytes that edits put into functions. Six pairs of builds are compared for each.
+/// Bytes that edits put into functions; with none there is the jump over them, which is work too.
+/// Six pairs of builds are compared for each.
 const SKIPPED_BYTES: [u32; 6] = [4, 8, 16, 24, 32, 48];
 
 /// How often the gate is run on launches drawn from those that were measured.
@@ -493,36 +494,38 @@ impl Calibrator<'_> {
         Ok(())
     }
 
-    /// Compares the base with builds that have some bytes more in a function.
+    /// Compares a build that jumps over no bytes with builds that jump over some.
     fn try_edits(&self, rows: &mut [Relinked], cases: &[Pair<'_>]) -> Result<()> {
         let mut inputs = self.arguments.judging.inputs();
-        // All cases are of one binary.
-        inputs.targets.clear();
-        for pair in cases {
-            let binary = &pair.suites[0].binaries[pair.binaries[0]];
-            inputs.targets.push(binary.target.clone());
-        }
+        let targets = cases
+            .iter()
+            .map(|pair| &pair.suites[0].binaries[pair.binaries[0]].target);
+        inputs.targets = targets.cloned().collect();
         let attempts = RELINKED_PAIRS / SKIPPED_BYTES.len();
+        let build = |bytes, label| {
+            let [side, _] = &self.builds.sides;
+            let side = self.revisions.edited(side, &self.arguments.edits, bytes)?;
+            let built = self.revisions.build(&side, label, &inputs);
+            gate_command::interrupted_first(built, self.signals)
+        };
+        let base = build(0, "edited-base")?;
         for (number, bytes) in SKIPPED_BYTES.into_iter().enumerate() {
-            let [base, _] = &self.builds.sides;
-            let side = self.revisions.edited(base, &self.arguments.edits, bytes)?;
-            let built = self.revisions.build(&side, "edited", &inputs);
-            let suite = gate_command::interrupted_first(built, self.signals)?;
-            let edited = |pair: &Pair<'_>| {
+            let head = build(bytes, "edited-head")?;
+            let binary = |suite: &Suite, case: &CaseId| {
                 let mut cases = suite.cases.iter();
-                let case = cases.find(|defined| defined.info.case == *pair.case);
-                case.with_context(|| format!("{} is not in the edited build", pair.case))
+                let found = cases.find(|defined| defined.info.case == *case);
+                let found = found.with_context(|| format!("{case} is not in the edited build"));
+                found.map(|defined| defined.binary)
             };
-            let edited: Vec<&Defined> = cases.iter().map(edited).collect::<Result<_>>()?;
-            let pairs: Vec<Pair<'_>> = cases
-                .iter()
-                .zip(edited)
-                .map(|(pair, edited)| Pair {
-                    suites: [pair.suites[0], &suite],
-                    binaries: [pair.binaries[0], edited.binary],
-                    ..*pair
-                })
-                .collect();
+            let mut pairs = Vec::new();
+            for &Pair { case, .. } in cases {
+                pairs.push(Pair {
+                    case,
+                    suites: [&base, &head],
+                    binaries: [binary(&base, case)?, binary(&head, case)?],
+                    layouts: None,
+                });
+            }
             self.try_layouts(
                 rows,
                 &pairs,
