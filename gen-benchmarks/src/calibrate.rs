@@ -70,6 +70,9 @@ pub(crate) struct Calibrate {
     /// Cases on one thread that criterion and tango compare with themselves, too; 0 for none.
     #[arg(long, value_name = "N", default_value_t = 30)]
     peers: usize,
+    /// Pairs of builds that are linked in other orders, or edited, for each case of those.
+    #[arg(long, value_name = "N", default_value_t = 36)]
+    pairs: usize,
     /// Keep a core busy meanwhile, and add the outcome to the calibration that is there.
     #[arg(long)]
     busy: bool,
@@ -91,12 +94,11 @@ pub(crate) struct Calibrate {
     judging: Judging,
 }
 
-/// Cases that are linked in other orders, and pairs of builds of each.
+/// Cases that are linked in other orders.
 const RELINKED_CASES: usize = 4;
-const RELINKED_PAIRS: usize = 36;
 
 /// Bytes that edits put into functions; with none there is the jump over them, which is work too.
-/// Six pairs of builds are compared for each.
+/// The pairs of builds are shared among them.
 const SKIPPED_BYTES: [u32; 6] = [4, 8, 16, 24, 32, 48];
 
 /// How often the gate is run on launches drawn from those that were measured.
@@ -481,12 +483,12 @@ impl Calibrator<'_> {
             rows.collect()
         };
         let mut equal = rows("the order of linking");
-        self.try_layouts(&mut equal, &cases, 0.0, 0..RELINKED_PAIRS)?;
+        self.try_layouts(&mut equal, &cases, 0.0, 0..self.arguments.pairs)?;
         let mut more = rows("the order of linking, and 1 % more work");
-        self.try_layouts(&mut more, &cases, 0.01, 0..RELINKED_PAIRS / 2)?;
+        self.try_layouts(&mut more, &cases, 0.01, 0..self.arguments.pairs.div_ceil(2))?;
         let mut edited = Vec::new();
         if !self.arguments.edits.is_empty() {
-            edited = rows("4 to 48 bytes more, which are skipped");
+            edited = rows(calibration::EDITED);
             self.try_edits(&mut edited, &cases)?;
         }
         self.calibration.relinked = [equal, more, edited].concat();
@@ -501,7 +503,7 @@ impl Calibrator<'_> {
             .iter()
             .map(|pair| &pair.suites[0].binaries[pair.binaries[0]].target);
         inputs.targets = targets.cloned().collect();
-        let attempts = RELINKED_PAIRS / SKIPPED_BYTES.len();
+        let attempts = self.arguments.pairs.div_ceil(SKIPPED_BYTES.len());
         let build = |bytes, label| {
             let [side, _] = &self.builds.sides;
             let side = self.revisions.edited(side, &self.arguments.edits, bytes)?;

@@ -175,6 +175,9 @@ impl Kind {
     }
 }
 
+/// What differs where the source of a function was edited.
+pub(crate) const EDITED: &str = "4 to 48 bytes more, which are skipped";
+
 /// Builds of the same source, linked in other orders.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Relinked {
@@ -312,6 +315,9 @@ impl Calibration {
             return;
         }
         page.push_str("### Equal work in other builds\n\nTwo commits may have their code in other places though it is the same. Here both builds of a pair are linked in an order of their own first, which says what that alone does to a case; then, as the gate does, in the same order; and then, where either looked slower, in many fresh orders, each the same for both.\n\n");
+        if self.relinked.iter().any(|one| one.what == EDITED) {
+            page.push_str("Bytes that are skipped stand behind a jump in functions of the source, and the build that they are compared with has the same jump over none.\n\n");
+        }
         page.push_str("| case | what differs | called slower in own orders | in the same order | confirmed in fresh orders | longest, s |\n|---|---|--:|--:|--:|--:|\n");
         for relinked in &self.relinked {
             let _ = writeln!(

@@ -161,6 +161,61 @@ fn verdict(judgement: &Judgement, case: &str, metric: Metric) -> (Verdict, Evide
 
 // One test, because builds of revisions share a folder and take turns.
 #[test]
+fn calibration_compares_other_layouts_and_edits_and_leaves_nothing_behind() {
+    let repository = Repository::new();
+    let before = repository.git(&["for-each-ref"]);
+    let out = repository.folder.path().with_extension("calibration.json");
+    let arguments = [
+        "calibrate",
+        "--relinked",
+        "--pairs",
+        "1",
+        "--inject",
+        "10",
+        "--peers",
+        "0",
+        "--out",
+        out.to_str().unwrap(),
+        "--edit",
+    ];
+    let edited = |edit| {
+        let mut arguments = arguments.to_vec();
+        arguments.push(edit);
+        repository.run(&arguments)
+    };
+    let output = edited("benches/speed.rs:let rounds = black_box(");
+    assert_eq!(repository.git(&["status", "--porcelain"]), "");
+    assert_eq!(repository.git(&["worktree", "list"]).lines().count(), 1);
+    assert_eq!(repository.git(&["for-each-ref"]), before);
+    if said(&output).contains("not linked in other orders") {
+        println!(
+            "skipped: the linker does not order functions: {}",
+            said(&output)
+        );
+        return;
+    }
+    assert!(output.status.success(), "{}", said(&output));
+    let calibration: serde_json::Value = serde_json::from_slice(&fs::read(&out).unwrap()).unwrap();
+    let rows = calibration["relinked"].as_array().unwrap();
+    let trials = |what: &str| -> u64 {
+        let rows = rows
+            .iter()
+            .filter(|row| row["what"].as_str().unwrap().contains(what));
+        rows.map(|row| row["confirmed"]["trials"].as_u64().unwrap())
+            .sum()
+    };
+    assert_eq!(trials("skipped") % 6, 0);
+    assert!(trials("skipped") > 0, "{calibration}");
+    let refused = edited("benches/speed.rs:let squares = ");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        said(&refused).contains("has no line with `let squares = `"),
+        "{}",
+        said(&refused)
+    );
+}
+
+#[test]
 fn gate_says_what_changed_and_leaves_nothing_behind() {
     let repository = Repository::new();
 
