@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bench_harness::gate::{Evidence, Judgement, Metric, Verdict};
 
@@ -40,15 +41,20 @@ fn suite(lab: &mut Lab) {
 bench_harness::main!(suite);
 "#;
 
+/// Whose test may build: two that share a target folder are refused.
+static BUILDS: Mutex<()> = Mutex::new(());
+
 /// A repository with one commit of [`BENCH`], and the target folder that all tests share.
 struct Repository {
     folder: tempfile::TempDir,
+    _builds: MutexGuard<'static, ()>,
 }
 
 impl Repository {
     fn new() -> Self {
         let repository = Self {
             folder: tempfile::tempdir().unwrap(),
+            _builds: BUILDS.lock().unwrap_or_else(PoisonError::into_inner),
         };
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let root = here.parent().expect("the package lies in the workspace");
