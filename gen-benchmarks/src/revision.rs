@@ -164,10 +164,22 @@ impl Revisions {
             std::fs::write(&file, edit.source(&root, bytes)?)
                 .with_context(|| format!("cannot write {}", file.display()))?;
         }
-        let author = ["-c", "user.name=gen-benchmarks", "-c", "user.email="];
-        let commit = ["commit", "--quiet", "--all", "--no-verify", "--no-gpg-sign"];
-        let message = ["--message", "Bytes that are skipped"];
-        git(&tree, author.into_iter().chain(commit).chain(message))?;
+        let settings = [
+            "user.name=gen-benchmarks",
+            "user.email=",
+            "commit.gpgSign=false",
+            // Nothing of the user's is to run for it.
+            "core.hooksPath=/dev/null",
+        ];
+        let settings = settings.into_iter().flat_map(|setting| ["-c", setting]);
+        let commit = [
+            "commit",
+            "--quiet",
+            "--all",
+            "--message",
+            "Bytes that are skipped",
+        ];
+        git(&tree, settings.chain(commit))?;
         Ok(Side {
             name: format!("{} and {bytes} skipped bytes", side.name),
             commit: git(&tree, ["rev-parse", "HEAD"])?,
