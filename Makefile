@@ -72,7 +72,7 @@ BASE = HEAD~1
 gate:
 	cargo run -p gen-benchmarks -- gate --base $(BASE)
 
-# How often the gate errs on this machine, and what it finds; takes about an hour.
+# How often the gate errs on this machine, and what it finds; takes more than an hour.
 calibrate:
 	cargo run -p gen-benchmarks -- calibrate --bench micro intern arena dag \
 		--edit 'engine/src/execution.rs:fn walk(dag' \
